@@ -1,0 +1,81 @@
+// activation: y = F(x), element by element; F is chosen by -DF=.
+//
+// One work-item per chunk of elements. backward gets y, or x for gelu.
+#define RELU 1
+#define LEAKY 2
+#define ELU 3
+#define SIGMOID 4
+#define TANH 5
+#define GELU 6
+#define GELU_TANH 7
+
+#define SQRT_HALF REAL(0.70710678118654752440)
+#define SQRT_2_OVER_PI REAL(0.79788456080286535588)
+#define INV_SQRT_2_PI REAL(0.39894228040143267794)
+#define CUBIC REAL(0.044715)
+
+real f(const real x, const real slope)
+{
+#if F == RELU
+    return x > 0 ? x : (x != x ? x : 0);
+#elif F == LEAKY
+    return x > 0 ? x : slope * x;
+#elif F == ELU
+    return x > 0 ? x : slope * expm1(x);
+#elif F == SIGMOID
+    return 1 / (1 + exp(-x));
+#elif F == TANH
+    return tanh(x);
+#elif F == GELU
+    return REAL(0.5) * x * (1 + erf(x * SQRT_HALF));
+#else
+    return REAL(0.5) * x * (1 + tanh(SQRT_2_OVER_PI * (x + CUBIC * x * x * x)));
+#endif
+}
+
+// Derivative, from y; for gelu from x.
+real df(const real v, const real slope)
+{
+#if F == RELU
+    return v > 0 ? 1 : 0;
+#elif F == LEAKY
+    return v > 0 ? 1 : slope;
+#elif F == ELU
+    return v > 0 ? 1 : v + slope;
+#elif F == SIGMOID
+    return v * (1 - v);
+#elif F == TANH
+    return 1 - v * v;
+#elif F == GELU
+    return REAL(0.5) * (1 + erf(v * SQRT_HALF)) +
+           v * INV_SQRT_2_PI * exp(-REAL(0.5) * v * v);
+#else
+    const real t = tanh(SQRT_2_OVER_PI * (v + CUBIC * v * v * v));
+
+    return REAL(0.5) * (1 + t) + REAL(0.5) * v * (1 - t * t) * SQRT_2_OVER_PI *
+                                     (1 + 3 * CUBIC * v * v);
+#endif
+}
+
+// x and y may be one buffer.
+kernel void activation_forward(const global real *x, global real *y,
+                               const long n, const int chunk, const real slope)
+{
+    const long first = get_global_id(0) * (long)chunk;
+    const long last = min(first + chunk, n);
+
+    for (long i = first; i < last; i++)
+        y[i] = f(x[i], slope);
+}
+
+// dy and dx may be one buffer.
+kernel void activation_backward(const global real *v, const global real *dy,
+                                global real *dx, const long n, const int chunk,
+                                const real slope)
+{
+    const long first = get_global_id(0) * (long)chunk;
+    const long last = min(first + chunk, n);
+
+    for (long i = first; i < last; i++)
+        dx[i] = dy[i] * df(v[i], slope);
+}

@@ -1,0 +1,81 @@
+// device.h - an opened OpenCL device: choice, context, one in-order queue,
+// buffers, and waits that end. With kernel.h and gemm.h the only door to
+// OpenCL.
+#ifndef LAM_DEVICE_H
+#define LAM_DEVICE_H
+
+#include "status.h"
+
+struct lam_queue;  // device, context and in-order queue
+struct lam_buffer; // what lam_tensor.buffer points at
+
+// One row of `lamina devices`.
+struct lam_device_row {
+    int index; // what --device takes
+    char name[128], platform[128], vendor[128], driver[160], version[160];
+    struct lam_device info;
+    char problem[160]; // why it cannot be used, "" if it can
+};
+
+// Lists all devices of all platforms; *n rows, freed by the caller with free().
+// LAM_EDEVICE, with advice on what to install, when there is none.
+int lam_device_list(struct lam_context *ctx, struct lam_device_row **rows,
+                    int *n);
+
+struct lam_queue_options {
+    // "gpu", "cpu", an index of lam_device_list, or part of a name (case does
+    // not matter). NULL or "": the GPU with most compute units, else a CPU.
+    const char *device;
+    double timeout_s;  // of each wait; 0: 300
+    bool poison;       // fill new buffers with NaN
+    bool canary;       // guard the end of each buffer, see lam_buffer_intact
+    int profile;       // 1: keep event times, see lam_queue_profile
+    const char *cache; // folder of built programs; NULL: $XDG_CACHE_HOME/lamina
+};
+
+int lam_queue_open(struct lam_context *ctx,
+                   const struct lam_queue_options *options,
+                   struct lam_queue **queue);
+void lam_queue_close(struct lam_queue *queue); // NULL is fine
+const struct lam_device_row *lam_queue_device(const struct lam_queue *queue);
+struct lam_context *lam_queue_context(const struct lam_queue *queue);
+
+// Waits for all that was enqueued. LAM_ELOST after the time-out, naming the
+// last kernel; nothing may be done with the queue then but close it.
+int lam_queue_finish(struct lam_queue *queue);
+
+// A buffer of at least bytes (> 0). LAM_EMEMORY if the device cannot hold it.
+int lam_buffer_create(struct lam_queue *queue, size_t bytes,
+                      struct lam_buffer **buffer);
+void lam_buffer_destroy(struct lam_buffer *buffer); // NULL is fine
+size_t lam_buffer_bytes(const struct lam_buffer *buffer);
+size_t lam_queue_allocated(const struct lam_queue *queue); // bytes now
+size_t lam_queue_peak(const struct lam_queue *queue);
+int lam_queue_live_buffers(const struct lam_queue *queue);
+
+// Both wait until the host memory may be reused. offset and bytes in bytes.
+int lam_buffer_write(struct lam_buffer *buffer, size_t offset, size_t bytes,
+                     const void *src);
+int lam_buffer_read(struct lam_buffer *buffer, size_t offset, size_t bytes,
+                    void *dst);
+// Enqueued: every byte becomes `byte`.
+int lam_buffer_fill(struct lam_buffer *buffer, int byte);
+int lam_buffer_copy(struct lam_buffer *dst, struct lam_buffer *src,
+                    size_t bytes);
+// LAM_ERUN when the canary behind the buffer has changed. LAM_OK without one.
+int lam_buffer_intact(struct lam_buffer *buffer, const char *what);
+
+// Fills in the services and info->device; real is LAM_F32 or LAM_F64. queue may
+// be NULL: then only `fail` works. finish releases the kernels built by it.
+int lam_host_init(struct lam_host *host, struct lam_context *ctx,
+                  struct lam_queue *queue, int real);
+void lam_host_finish(struct lam_host *host);
+
+// A line per kernel name, most time first, into a text to free(): calls, total
+// and mean milliseconds, share. "" without profile.
+char *lam_queue_profile(struct lam_queue *queue);
+// Kernels built so far, and how many of them came from the cache.
+void lam_queue_built(const struct lam_queue *queue, int *programs, int *hits,
+                     double *seconds);
+
+#endif

@@ -1,0 +1,82 @@
+// graph.h - a network: named values and the layers that make them, in the order
+// in which they run. Needs no device: shapes, parameters and cost come from the
+// plugins' pure callbacks.
+#ifndef LAM_GRAPH_H
+#define LAM_GRAPH_H
+
+#include "param.h"
+#include "registry.h"
+
+struct lam_value {
+    char *name; // of its layer, "pool1.indices" for a second output
+    struct lam_shape shape;
+    int producer;   // node, -1 for an input of the graph
+    int output;     // which output of the producer
+    bool is_output; // read by the caller after a run: kept
+};
+
+struct lam_node {
+    char *name;
+    struct lam_layer layer; // type, host, name, config, state
+    int in[LAM_MAX_IN];     // values
+    int out[LAM_MAX_OUT];   // values
+    struct lam_shapes shapes;
+    struct lam_shape in_shape[LAM_MAX_IN];
+    int weight[LAM_MAX_WEIGHT]; // index in graph->weights
+    bool is_frozen;             // its weights are not trained
+};
+
+// A parameter or state tensor. "conv1.weight".
+struct lam_parameter {
+    char *name;
+    int node, slot; // slot: which weight of the node
+    struct lam_weight spec;
+    bool is_trained;
+};
+
+struct lam_graph {
+    struct lam_context *ctx;
+    const struct lam_registry *registry;
+    const struct lam_host *host;
+    int training; // what shapes were inferred for
+    struct lam_value *values;
+    int n_values;
+    struct lam_node *nodes;
+    int n_nodes;
+    struct lam_parameter *weights;
+    int n_weights;
+};
+
+// host is kept, not owned; real and device decide dtype and scores.
+int lam_graph_create(struct lam_context *ctx,
+                     const struct lam_registry *registry,
+                     const struct lam_host *host, int training,
+                     struct lam_graph **graph);
+void lam_graph_destroy(struct lam_graph *graph); // NULL is fine
+
+// Adds a named input; *value is its index.
+int lam_graph_input(struct lam_graph *graph, const char *name,
+                    const struct lam_shape *shape, int *value);
+
+struct lam_node_spec {
+    const char *name, *type;
+    const struct lam_setting *settings;
+    int n_settings;
+    const int *in; // values
+    int n_in;
+    bool is_frozen;
+    const char *file; // for messages, NULL: none
+    int line, column;
+};
+
+// Adds a layer, infers its shapes; *node is its index. On failure the graph is
+// as it was.
+int lam_graph_add(struct lam_graph *graph, const struct lam_node_spec *spec,
+                  int *node);
+
+// Index of a value ("conv1", "pool1.indices"), or -1.
+int lam_graph_find(const struct lam_graph *graph, const char *name);
+int lam_graph_find_weight(const struct lam_graph *graph, const char *name);
+int64_t lam_graph_parameters(const struct lam_graph *graph, bool trained_only);
+
+#endif

@@ -1,0 +1,110 @@
+// The services a plugin gets.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "queue.h"
+#include "shape.h"
+
+struct host_data {
+    struct lam_context *ctx;
+    struct lam_queue *queue;
+};
+
+LAM_PRINTF(3, 4)
+static int host_fail(const struct lam_host *host, int code, const char *format,
+                     ...)
+{
+    struct host_data *data = host->data;
+    char text[900];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return lam_fail(data->ctx, code, "%s", text);
+}
+
+static int host_kernel(const struct lam_host *host, const char *source,
+                       const char *name, const char *options,
+                       struct lam_kernel **kernel)
+{
+    struct host_data *data = host->data;
+
+    return lam_queue_kernel(data->queue, host->real, source, name, options,
+                            kernel);
+}
+
+static int host_launch(const struct lam_host *host, struct lam_kernel *kernel,
+                       const struct lam_arg *args, int n_args,
+                       const size_t global[3], const size_t local[3])
+{
+    struct host_data *data = host->data;
+
+    return lam_queue_launch(data->queue, kernel, args, n_args, global, local);
+}
+
+static int host_gemm(const struct lam_host *host, const struct lam_gemm *gemm)
+{
+    struct host_data *data = host->data;
+
+    return lam_queue_gemm(data->queue, host->real, gemm);
+}
+
+static int host_fill(const struct lam_host *host, const struct lam_tensor *dst,
+                     double value)
+{
+    struct host_data *data = host->data;
+    struct lam_queue *q = data->queue;
+    struct lam_buffer *b = dst->buffer;
+    const double wide = value;
+    const float narrow = (float)value;
+    const cl_int whole = (cl_int)value;
+    const int dtype = dst->shape.dtype;
+    const void *pattern = dtype == LAM_F64   ? (const void *)&wide
+                          : dtype == LAM_F32 ? (const void *)&narrow
+                                             : (const void *)&whole;
+    const cl_int error =
+        clEnqueueFillBuffer(q->queue, b->cl, pattern, lam_dtype_bytes(dtype), 0,
+                            lam_shape_bytes(&dst->shape), 0, NULL, NULL);
+
+    q->last = "filling a tensor";
+    return error ? lam_fail_cl(q->ctx, error, "clEnqueueFillBuffer", "")
+                 : LAM_OK;
+}
+
+static int host_copy(const struct lam_host *host, const struct lam_tensor *dst,
+                     const struct lam_tensor *src)
+{
+    (void)host;
+    return lam_buffer_copy(dst->buffer, src->buffer,
+                           lam_shape_bytes(&src->shape));
+}
+
+int lam_host_init(struct lam_host *host, struct lam_context *ctx,
+                  struct lam_queue *queue, int real)
+{
+    struct host_data *data = malloc(sizeof(*data));
+
+    *host = (struct lam_host){.abi_version = LAM_ABI_VERSION, .real = real};
+    if (!data)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    *data = (struct host_data){ctx, queue};
+    host->data = data;
+    host->fail = host_fail;
+    if (!queue)
+        return LAM_OK;
+    host->device = queue->row.info;
+    host->kernel = host_kernel;
+    host->launch = host_launch;
+    host->gemm = host_gemm;
+    host->fill = host_fill;
+    host->copy = host_copy;
+    return LAM_OK;
+}
+
+void lam_host_finish(struct lam_host *host)
+{
+    free(host->data);
+    host->data = NULL;
+}

@@ -1,0 +1,60 @@
+#include "plan.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+static const struct lam_tenant *sort_base;
+
+// Largest first; the index breaks ties, so that the result is one and the same
+// everywhere.
+static int compare_size(const void *a, const void *b)
+{
+    const int i = *(const int *)a, j = *(const int *)b;
+
+    if (sort_base[i].bytes != sort_base[j].bytes)
+        return sort_base[i].bytes < sort_base[j].bytes ? 1 : -1;
+    return i < j ? -1 : i > j;
+}
+
+static bool slot_is_free(const struct lam_tenant *tenants, const int *order,
+                         int placed, int slot, const struct lam_tenant *tenant)
+{
+    for (int i = 0; i < placed; i++) {
+        const struct lam_tenant *other = &tenants[order[i]];
+
+        if (other->slot == slot && other->first <= tenant->last &&
+            tenant->first <= other->last)
+            return false;
+    }
+    return true;
+}
+
+int lam_plan_slots(struct lam_tenant *tenants, int n, int64_t *slot_bytes)
+{
+    int n_slots = 0;
+    int *order = malloc(sizeof(*order) * (size_t)(n ? n : 1));
+
+    if (!order)
+        return -1;
+    for (int i = 0; i < n; i++)
+        order[i] = i;
+    sort_base = tenants;
+    qsort(order, (size_t)n, sizeof(*order), compare_size);
+    for (int i = 0; i < n; i++) {
+        struct lam_tenant *tenant = &tenants[order[i]];
+
+        tenant->slot = -1;
+        if (tenant->bytes == 0)
+            continue;
+        // Slots are made in falling size: the last free one fits best.
+        for (int s = n_slots - 1; s >= 0 && tenant->slot < 0; s--)
+            if (slot_is_free(tenants, order, i, s, tenant))
+                tenant->slot = s;
+        if (tenant->slot < 0) {
+            tenant->slot = n_slots;
+            slot_bytes[n_slots++] = tenant->bytes;
+        }
+    }
+    free(order);
+    return n_slots;
+}

@@ -1,0 +1,356 @@
+#include "registry.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "param.h"
+
+struct entry {
+    const char *name;
+    const struct lam_layer_type *layer;         // one of the two
+    const struct lam_optimizer_type *optimizer; // is set
+    char *origin;
+};
+
+struct lam_registry {
+    struct lam_context *ctx;
+    struct entry *layers, *optimizers; // sorted by name
+    int n_layers, n_optimizers;
+    const char **layer_names, **optimizer_names; // NULL-ended
+    char searched[1024];
+};
+
+struct lam_registry *lam_registry_create(struct lam_context *ctx)
+{
+    struct lam_registry *registry = calloc(1, sizeof(*registry));
+
+    if (!registry) {
+        lam_fail(ctx, LAM_EMEMORY, "out of memory");
+        return NULL;
+    }
+    registry->ctx = ctx;
+    return registry;
+}
+
+static void entries_free(struct entry *entries, int n)
+{
+    for (int i = 0; i < n; i++)
+        free(entries[i].origin);
+    free(entries);
+}
+
+void lam_registry_destroy(struct lam_registry *registry)
+{
+    if (!registry)
+        return;
+    entries_free(registry->layers, registry->n_layers);
+    entries_free(registry->optimizers, registry->n_optimizers);
+    free(registry->layer_names);
+    free(registry->optimizer_names);
+    free(registry);
+}
+
+static const struct entry *entry_find(const struct entry *entries, int n,
+                                      const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(entries[i].name, name) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+static int entry_add(struct lam_context *ctx, struct entry **entries, int *n,
+                     const char ***names, struct entry entry,
+                     const char *origin)
+{
+    const size_t count = (size_t)*n;
+    struct entry *grown = realloc(*entries, sizeof(*grown) * (count + 1));
+    const char **grown_names;
+    int at = *n;
+
+    if (!grown)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    *entries = grown;
+    grown_names = realloc(*names, sizeof(*grown_names) * (count + 2));
+    if (!grown_names)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    *names = grown_names;
+    entry.origin = strdup(origin);
+    if (!entry.origin)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    for (; at > 0 && strcmp(grown[at - 1].name, entry.name) > 0; at--)
+        grown[at] = grown[at - 1];
+    grown[at] = entry;
+    ++*n;
+    for (int i = 0; i < *n; i++)
+        grown_names[i] = grown[i].name;
+    grown_names[*n] = NULL;
+    return LAM_OK;
+}
+
+static int params_check(struct lam_context *ctx, const char *origin,
+                        const char *owner, const struct lam_param *params,
+                        size_t config_size)
+{
+    for (const struct lam_param *p = params; p && p->name; p++) {
+        if (p->kind < LAM_PARAM_INT || p->kind > LAM_PARAM_TEXT)
+            return lam_fail(ctx, LAM_EPLUGIN,
+                            "%s: %s: parameter '%s' is of unknown kind %d",
+                            origin, owner, p->name, p->kind);
+        if (p->offset >= config_size)
+            return lam_fail(ctx, LAM_EPLUGIN,
+                            "%s: %s: parameter '%s' lies outside the config "
+                            "struct of %zu bytes",
+                            origin, owner, p->name, config_size);
+        if (p->kind == LAM_PARAM_CHOICE && !p->choices)
+            return lam_fail(ctx, LAM_EPLUGIN,
+                            "%s: %s: parameter '%s' has no choices", origin,
+                            owner, p->name);
+    }
+    return LAM_OK;
+}
+
+static int layer_check(struct lam_registry *registry,
+                       const struct lam_layer_type *type, const char *origin)
+{
+    struct lam_context *ctx = registry->ctx;
+    const struct entry *other;
+
+    if (!type->name || !type->name[0])
+        return lam_fail(ctx, LAM_EPLUGIN, "%s: a layer has no name", origin);
+    if (!type->shape || !type->run)
+        return lam_fail(ctx, LAM_EPLUGIN, "%s: layer '%s' has no '%s'", origin,
+                        type->name, type->shape ? "run" : "shape");
+    if (type->min_in < 1 || type->max_in < type->min_in ||
+        type->max_in > LAM_MAX_IN)
+        return lam_fail(ctx, LAM_EPLUGIN,
+                        "%s: layer '%s' takes %d to %d inputs, but 1 to %d "
+                        "are possible",
+                        origin, type->name, type->min_in, type->max_in,
+                        LAM_MAX_IN);
+    other = entry_find(registry->layers, registry->n_layers, type->name);
+    if (other)
+        return lam_fail(ctx, LAM_EPLUGIN,
+                        "%s: layer '%s' is already there, from %s", origin,
+                        type->name, other->origin);
+    return params_check(ctx, origin, type->name, type->params,
+                        type->config_size);
+}
+
+static int optimizer_check(struct lam_registry *registry,
+                           const struct lam_optimizer_type *type,
+                           const char *origin)
+{
+    struct lam_context *ctx = registry->ctx;
+    const struct entry *other;
+    int n_slots = 0;
+
+    if (!type->name || !type->name[0])
+        return lam_fail(ctx, LAM_EPLUGIN, "%s: an optimiser has no name",
+                        origin);
+    if (!type->step)
+        return lam_fail(ctx, LAM_EPLUGIN, "%s: optimiser '%s' has no 'step'",
+                        origin, type->name);
+    while (type->slots && type->slots[n_slots])
+        n_slots++;
+    if (n_slots > LAM_MAX_SLOT)
+        return lam_fail(ctx, LAM_EPLUGIN,
+                        "%s: optimiser '%s' wants %d slots, at most %d are "
+                        "possible",
+                        origin, type->name, n_slots, LAM_MAX_SLOT);
+    other =
+        entry_find(registry->optimizers, registry->n_optimizers, type->name);
+    if (other)
+        return lam_fail(ctx, LAM_EPLUGIN,
+                        "%s: optimiser '%s' is already there, from %s", origin,
+                        type->name, other->origin);
+    return params_check(ctx, origin, type->name, type->params,
+                        type->config_size);
+}
+
+int lam_registry_add(struct lam_registry *registry,
+                     const struct lam_plugin *plugin, const char *origin)
+{
+    struct lam_context *ctx = registry->ctx;
+    int err = LAM_OK;
+
+    if (plugin->abi_version != LAM_ABI_VERSION)
+        return lam_fail(ctx, LAM_EPLUGIN,
+                        "%s: made for plugin ABI %u, this is ABI %u: build it "
+                        "again with this version's header",
+                        origin, plugin->abi_version, LAM_ABI_VERSION);
+    if (plugin->size != sizeof(*plugin))
+        return lam_fail(ctx, LAM_EPLUGIN,
+                        "%s: its plugin struct has %u bytes, wanted %zu",
+                        origin, plugin->size, sizeof(*plugin));
+    if (!plugin->name || !plugin->version)
+        return lam_fail(ctx, LAM_EPLUGIN, "%s: plugin without a %s", origin,
+                        plugin->name ? "version" : "name");
+    for (int i = 0; plugin->layers && plugin->layers[i] && !err; i++)
+        err = layer_check(registry, plugin->layers[i], origin);
+    for (int i = 0; plugin->optimizers && plugin->optimizers[i] && !err; i++)
+        err = optimizer_check(registry, plugin->optimizers[i], origin);
+    for (int i = 0; plugin->layers && plugin->layers[i] && !err; i++)
+        err = entry_add(ctx, &registry->layers, &registry->n_layers,
+                        &registry->layer_names,
+                        (struct entry){.name = plugin->layers[i]->name,
+                                       .layer = plugin->layers[i]},
+                        origin);
+    for (int i = 0; plugin->optimizers && plugin->optimizers[i] && !err; i++)
+        err = entry_add(ctx, &registry->optimizers, &registry->n_optimizers,
+                        &registry->optimizer_names,
+                        (struct entry){.name = plugin->optimizers[i]->name,
+                                       .optimizer = plugin->optimizers[i]},
+                        origin);
+    return err;
+}
+
+int lam_registry_load_file(struct lam_registry *registry, const char *path)
+{
+    struct lam_context *ctx = registry->ctx;
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const struct lam_plugin *plugin;
+
+    if (!module)
+        return lam_fail(ctx, LAM_EPLUGIN, "cannot load plugin %s", dlerror());
+    plugin = dlsym(module, "lam_plugin");
+    if (!plugin)
+        return lam_fail(ctx, LAM_EPLUGIN,
+                        "%s: not a lamina plugin: it exports no 'lam_plugin'",
+                        path);
+    return lam_registry_add(registry, plugin, path);
+}
+
+static int ends_with_so(const struct dirent *entry)
+{
+    const size_t n = strlen(entry->d_name);
+
+    return n > 3 && strcmp(entry->d_name + n - 3, ".so") == 0;
+}
+
+static void searched_add(struct lam_registry *registry, const char *path)
+{
+    const size_t used = strlen(registry->searched);
+
+    snprintf(registry->searched + used, sizeof(registry->searched) - used,
+             "%s%s", used ? ", " : "", path);
+}
+
+int lam_registry_load_folder(struct lam_registry *registry, const char *path)
+{
+    struct lam_context *ctx = registry->ctx;
+    struct dirent **entries = NULL;
+    struct stat info;
+    int n, err = LAM_OK;
+
+    searched_add(registry, path);
+    if (stat(path, &info) || !S_ISDIR(info.st_mode))
+        return lam_fail(ctx, LAM_EPLUGIN, "plugin folder %s is not there",
+                        path);
+    if (info.st_mode & S_IWOTH)
+        return lam_fail(ctx, LAM_EPLUGIN,
+                        "plugin folder %s is writable for everyone, so its "
+                        "plugins are not loaded: chmod o-w it",
+                        path);
+    n = scandir(path, &entries, ends_with_so, alphasort);
+    if (n < 0)
+        return lam_fail(ctx, LAM_EPLUGIN, "plugin folder %s cannot be read",
+                        path);
+    for (int i = 0; i < n; i++) {
+        char file[4096];
+        const int length =
+            snprintf(file, sizeof(file), "%s/%s", path, entries[i]->d_name);
+
+        if (!err && length >= (int)sizeof(file))
+            err = lam_fail(ctx, LAM_EPLUGIN, "plugin folder %s: path too long",
+                           path);
+        if (!err)
+            err = lam_registry_load_file(registry, file);
+        free(entries[i]);
+    }
+    free(entries);
+    return err;
+}
+
+int lam_registry_load_default(struct lam_registry *registry)
+{
+    const char *path = getenv("LAM_PLUGIN_PATH");
+    char *folders, *rest, *folder;
+    int err = LAM_OK;
+
+    if (!path || !path[0])
+        return lam_registry_load_folder(registry, LAM_PLUGINS_DIR);
+    folders = strdup(path);
+    if (!folders)
+        return lam_fail(registry->ctx, LAM_EMEMORY, "out of memory");
+    for (folder = strtok_r(folders, ":", &rest); folder && !err;
+         folder = strtok_r(NULL, ":", &rest))
+        err = lam_registry_load_folder(registry, folder);
+    free(folders);
+    return err;
+}
+
+const struct lam_layer_type *
+lam_registry_layer(const struct lam_registry *registry, const char *name)
+{
+    const struct entry *entry =
+        entry_find(registry->layers, registry->n_layers, name);
+
+    return entry ? entry->layer : NULL;
+}
+
+const struct lam_optimizer_type *
+lam_registry_optimizer(const struct lam_registry *registry, const char *name)
+{
+    const struct entry *entry =
+        entry_find(registry->optimizers, registry->n_optimizers, name);
+
+    return entry ? entry->optimizer : NULL;
+}
+
+const struct lam_layer_type *
+lam_registry_layer_at(const struct lam_registry *registry, int i)
+{
+    return i >= 0 && i < registry->n_layers ? registry->layers[i].layer : NULL;
+}
+
+const struct lam_optimizer_type *
+lam_registry_optimizer_at(const struct lam_registry *registry, int i)
+{
+    return i >= 0 && i < registry->n_optimizers
+               ? registry->optimizers[i].optimizer
+               : NULL;
+}
+
+static const char *const no_names[] = {NULL};
+
+const char *const *lam_registry_layer_names(const struct lam_registry *registry)
+{
+    return registry->layer_names ? registry->layer_names : no_names;
+}
+
+const char *const *
+lam_registry_optimizer_names(const struct lam_registry *registry)
+{
+    return registry->optimizer_names ? registry->optimizer_names : no_names;
+}
+
+const char *lam_registry_origin(const struct lam_registry *registry,
+                                const char *name)
+{
+    const struct entry *entry =
+        entry_find(registry->layers, registry->n_layers, name);
+
+    if (!entry)
+        entry = entry_find(registry->optimizers, registry->n_optimizers, name);
+    return entry ? entry->origin : NULL;
+}
+
+const char *lam_registry_searched(const struct lam_registry *registry)
+{
+    return registry->searched;
+}

@@ -1,0 +1,45 @@
+// registry.h - finds plugins, refuses the bad ones with a reason, and gives
+// layers and optimisers by name. Modules are never closed before exit.
+#ifndef LAM_REGISTRY_H
+#define LAM_REGISTRY_H
+
+#include "status.h"
+
+struct lam_registry;
+
+struct lam_registry *lam_registry_create(struct lam_context *ctx); // or NULL
+void lam_registry_destroy(struct lam_registry *registry);
+
+// Loads each *.so of the folder, by name. Any bad one is LAM_EPLUGIN.
+int lam_registry_load_folder(struct lam_registry *registry, const char *path);
+int lam_registry_load_file(struct lam_registry *registry, const char *path);
+// LAM_PLUGIN_PATH (folders separated by ':'), else the installed folder.
+int lam_registry_load_default(struct lam_registry *registry);
+
+// Adds what a plugin brings (also a test's own); origin is for messages.
+int lam_registry_add(struct lam_registry *registry,
+                     const struct lam_plugin *plugin, const char *origin);
+
+// NULL if there is none.
+const struct lam_layer_type *
+lam_registry_layer(const struct lam_registry *registry, const char *name);
+const struct lam_optimizer_type *
+lam_registry_optimizer(const struct lam_registry *registry, const char *name);
+
+// Sorted by name; NULL past the end.
+const struct lam_layer_type *
+lam_registry_layer_at(const struct lam_registry *registry, int i);
+const struct lam_optimizer_type *
+lam_registry_optimizer_at(const struct lam_registry *registry, int i);
+// NULL-ended names, for lam_nearest. Owned by the registry.
+const char *const *
+lam_registry_layer_names(const struct lam_registry *registry);
+const char *const *
+lam_registry_optimizer_names(const struct lam_registry *registry);
+// The file that brought the layer or optimiser of this name.
+const char *lam_registry_origin(const struct lam_registry *registry,
+                                const char *name);
+// The folders searched, separated by ", ".
+const char *lam_registry_searched(const struct lam_registry *registry);
+
+#endif

@@ -1,0 +1,43 @@
+// selftest.h - the proof of every layer, loss and optimiser on a device, from
+// what its plugin ships: samples and a plain C reference. For each sample
+//   - the forward run of the plain kernels against the reference, bit-equal
+//     where the sample says EXACT, no NaN of the poison left, canaries intact;
+//   - in double: forward again, gradients of all inputs and weights against
+//     central differences of the reference (eps 1e-6, atol 1e-5, rtol 1e-3),
+//     the adjoint of linear layers (<Ax, y> = <x, A'y> to 1e-12);
+//   - backward in float against backward in double;
+//   - the same bits in a second run, and when layers work in place;
+//   - every variant that takes the shapes against the plain kernels.
+// A result that is zero throughout is not trusted: it tested nothing.
+#ifndef LAM_SELFTEST_H
+#define LAM_SELFTEST_H
+
+#include "device.h"
+#include "registry.h"
+
+struct lam_selftest {
+    struct lam_context *ctx;
+    const struct lam_registry *registry;
+    struct lam_queue *queue; // opened with poison and canary
+    struct lam_host host[2]; // real is LAM_F32, LAM_F64
+    const char *op;          // only this layer or optimiser; NULL: all
+    int only_case;           // only this sample; -1: all
+    // Called for each case: its name and "" or what is wrong.
+    void (*report)(const char *name, const char *problem);
+    int passed, failed, skipped;
+};
+
+// Fills in the hosts. Without double on the device the checks in double are
+// skipped, and counted as such.
+int lam_selftest_open(struct lam_selftest *test);
+void lam_selftest_close(struct lam_selftest *test);
+
+// All samples of all plugins. Errors of the tests are counted, not returned.
+int lam_selftest_run(struct lam_selftest *test);
+
+// One line each "conv2d 1x2x7x5 filters=3 kernel=3": bit-equal on integers.
+int lam_selftest_batch(struct lam_selftest *test, const char *path);
+// n made-up shapes of the layers whose sums are exact.
+int lam_selftest_exact(struct lam_selftest *test, int n, uint64_t seed);
+
+#endif

@@ -1,0 +1,408 @@
+#include "session_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shape.h"
+
+struct planner {
+    const struct lam_graph *graph;
+    const struct lam_session_options *options;
+    struct lam_session_plan *plan;
+    bool *needs_grad; // by value
+};
+
+void lam_session_plan_destroy(struct lam_session_plan *plan)
+{
+    if (!plan)
+        return;
+    free(plan->nodes);
+    free(plan->value);
+    free(plan->grad);
+    free(plan->tenants);
+    free(plan->slots);
+    free(plan);
+}
+
+static int backward_time(const struct planner *p, int node)
+{
+    return 2 * p->graph->n_nodes - 1 - node;
+}
+
+static int end_time(const struct planner *p)
+{
+    return 2 * p->graph->n_nodes;
+}
+
+static int tenant_add(struct planner *p, int64_t bytes, int first, int last)
+{
+    struct lam_session_plan *plan = p->plan;
+
+    if (bytes == 0)
+        return -1;
+    if (p->options->keep_all) {
+        first = -1;
+        last = end_time(p);
+    }
+    plan->tenants[plan->n_tenants] =
+        (struct lam_tenant){.bytes = bytes, .first = first, .last = last};
+    return plan->n_tenants++;
+}
+
+static void tenant_extend(struct planner *p, int tenant, int first, int last)
+{
+    struct lam_tenant *t = &p->plan->tenants[tenant];
+
+    if (first < t->first)
+        t->first = first;
+    if (last > t->last)
+        t->last = last;
+}
+
+// The part of "conv2d=direct,up1.conv=plain" that speaks of this layer: by its
+// name before its type. Copies the variant's name; false if there is none.
+static bool variant_forced(const char *text, const struct lam_node *node,
+                           char *name, size_t size)
+{
+    const char *const keys[] = {node->name, node->layer.type->name};
+
+    for (int k = 0; k < 2 && text; k++)
+        for (const char *at = text; *at;) {
+            const size_t length = strcspn(at, ","), key = strcspn(at, "=,");
+
+            if (key < length && key == strlen(keys[k]) &&
+                strncmp(at, keys[k], key) == 0 && length - key - 1 < size) {
+                memcpy(name, at + key + 1, length - key - 1);
+                name[length - key - 1] = '\0';
+                return true;
+            }
+            at += length + (at[length] == ',');
+        }
+    return false;
+}
+
+static void choose_variants(struct planner *p, int i)
+{
+    const struct lam_node *node = &p->graph->nodes[i];
+    const struct lam_layer *layer = &node->layer;
+    struct lam_node_plan *chosen = &p->plan->nodes[i];
+    char forced[64];
+    const bool is_forced =
+        variant_forced(p->options->variants, node, forced, sizeof(forced));
+
+    for (int pass = 0; pass < LAM_N_PASSES; pass++)
+        chosen->score[pass] = 1;
+    if (is_forced && strcmp(forced, "plain") == 0)
+        return;
+    for (const struct lam_variant *v = layer->type->variants; v && v->name;
+         v++) {
+        int score = v->score(layer, &node->shapes);
+
+        if (score > 0 && is_forced && strcmp(forced, v->name) == 0)
+            score = 1 << 20;
+        if (score > chosen->score[v->pass]) {
+            chosen->score[v->pass] = score;
+            chosen->variant[v->pass] = v;
+        }
+    }
+}
+
+static void find_gradients(struct planner *p)
+{
+    const struct lam_graph *graph = p->graph;
+    // Whether the loss depends on a value.
+    bool *leads = p->needs_grad + graph->n_values;
+
+    for (int i = 0; i < graph->n_values; i++)
+        p->needs_grad[i] = graph->values[i].producer < 0 &&
+                           graph->values[i].shape.dtype != LAM_I32 &&
+                           p->options->want_input_grad;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct lam_node *node = &graph->nodes[i];
+        bool needs = false;
+
+        for (int k = 0; k < node->shapes.n_in; k++)
+            needs |= p->needs_grad[node->in[k]];
+        for (int k = 0; k < node->shapes.n_weight; k++)
+            needs |= graph->weights[node->weight[k]].is_trained;
+        if (!node->layer.type->backward)
+            needs = false;
+        for (int k = 0; k < node->shapes.n_out; k++)
+            p->needs_grad[node->out[k]] =
+                needs && node->shapes.out[k].dtype != LAM_I32;
+    }
+    leads[p->options->loss] = true;
+    for (int i = graph->n_nodes - 1; i >= 0; i--) {
+        const struct lam_node *node = &graph->nodes[i];
+        struct lam_node_plan *np = &p->plan->nodes[i];
+        const int n_in =
+            node->layer.type->kind == LAM_KIND_LOSS ? 1 : node->shapes.n_in;
+
+        for (int k = 0; k < node->shapes.n_out; k++)
+            np->runs_backward |=
+                leads[node->out[k]] && p->needs_grad[node->out[k]];
+        if (!np->runs_backward)
+            continue;
+        for (int k = 0; k < n_in; k++) {
+            np->wants[k] = p->needs_grad[node->in[k]];
+            if (np->wants[k])
+                leads[node->in[k]] = true;
+        }
+    }
+    for (int i = 0; i < graph->n_values; i++)
+        p->needs_grad[i] &= leads[i];
+}
+
+// Time of the last reader of a value, the caller included.
+static int value_last(const struct planner *p, int value)
+{
+    const struct lam_graph *graph = p->graph;
+    const struct lam_value *v = &graph->values[value];
+    int last = v->producer;
+
+    if (v->is_output || value == p->options->loss ||
+        (v->producer < 0 && !p->options->free_inputs))
+        return end_time(p);
+    if (v->producer >= 0 && p->plan->nodes[v->producer].runs_backward &&
+        graph->nodes[v->producer].shapes.backward_out >> v->output & 1)
+        return backward_time(p, v->producer);
+    for (int i = graph->n_nodes - 1; i >= 0; i--) {
+        const struct lam_node *node = &graph->nodes[i];
+
+        for (int k = 0; k < node->shapes.n_in; k++) {
+            if (node->in[k] != value)
+                continue;
+            if (i > last)
+                last = i;
+            if (p->plan->nodes[i].runs_backward &&
+                node->shapes.backward_in >> k & 1 && backward_time(p, i) > last)
+                last = backward_time(p, i);
+        }
+    }
+    return last;
+}
+
+static void plan_values(struct planner *p)
+{
+    const struct lam_graph *graph = p->graph;
+    struct lam_session_plan *plan = p->plan;
+
+    for (int i = 0; i < graph->n_values; i++) {
+        const struct lam_value *v = &graph->values[i];
+        const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
+        const int last = value_last(p, i);
+        const struct lam_node *node =
+            v->producer < 0 ? NULL : &graph->nodes[v->producer];
+        int source = -1;
+
+        if (node && v->output == 0 && node->shapes.flags & LAM_RUN_INPLACE &&
+            !p->options->keep_all)
+            source = plan->value[node->in[0]];
+        if (source >= 0 && plan->tenants[source].last == v->producer &&
+            plan->tenants[source].bytes == bytes) {
+            plan->value[i] = source;
+            tenant_extend(p, source, v->producer, last);
+            continue;
+        }
+        plan->value[i] = tenant_add(p, bytes, v->producer, last);
+    }
+}
+
+static void plan_backward(struct planner *p, int i)
+{
+    const struct lam_graph *graph = p->graph;
+    struct lam_session_plan *plan = p->plan;
+    const struct lam_node *node = &graph->nodes[i];
+    struct lam_node_plan *np = &plan->nodes[i];
+    const int now = backward_time(p, i);
+
+    for (int k = 0; k < node->shapes.n_in; k++) {
+        const int value = node->in[k];
+        const struct lam_value *v = &graph->values[value];
+        const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
+        const int last =
+            v->producer < 0 ? end_time(p) : backward_time(p, v->producer);
+        int source = -1;
+
+        if (!np->wants[k])
+            continue;
+        if (plan->grad[value] >= 0) {
+            np->sum[k] = tenant_add(p, bytes, now, now);
+            continue;
+        }
+        if (k == 0 && node->shapes.flags & LAM_BACKWARD_INPLACE &&
+            !p->options->keep_all)
+            source = plan->grad[node->out[0]];
+        if (source >= 0 && plan->tenants[source].last == now &&
+            plan->tenants[source].bytes == bytes) {
+            plan->grad[value] = source;
+            tenant_extend(p, source, now, last);
+        } else {
+            plan->grad[value] = tenant_add(p, bytes, now, last);
+        }
+    }
+}
+
+static int64_t max64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void plan_workspace(struct planner *p, int i)
+{
+    const struct lam_graph *graph = p->graph;
+    const struct lam_node *node = &graph->nodes[i];
+    struct lam_node_plan *np = &p->plan->nodes[i];
+    int64_t scratch[2] = {node->shapes.run_scratch, 0};
+
+    if (np->runs_backward)
+        scratch[1] = node->shapes.backward_scratch;
+    for (int pass = 0; pass < LAM_N_PASSES; pass++) {
+        const struct lam_variant *v = np->variant[pass];
+        int64_t wanted = 0;
+
+        if (!v || !v->workspace || (pass > 0 && !np->runs_backward))
+            continue;
+        v->workspace(&node->layer, &node->shapes, &wanted, &np->persist[pass]);
+        scratch[pass > 0] = max64(scratch[pass > 0], wanted);
+    }
+    np->run_scratch = tenant_add(p, scratch[0], i, i);
+    np->backward_scratch =
+        tenant_add(p, scratch[1], backward_time(p, i), backward_time(p, i));
+    for (int k = 0; graph->training && k < node->shapes.n_aux; k++)
+        np->aux[k] =
+            tenant_add(p, (int64_t)lam_shape_bytes(&node->shapes.aux[k]), i,
+                       np->runs_backward ? backward_time(p, i) : i);
+    if (np->runs_backward && p->options->micro_batches > 1)
+        for (int k = 0; k < node->shapes.n_weight; k++)
+            if (graph->weights[node->weight[k]].is_trained)
+                np->weight_sum[k] = tenant_add(
+                    p, (int64_t)lam_shape_bytes(&node->shapes.weight[k].shape),
+                    backward_time(p, i), backward_time(p, i));
+}
+
+static void count_memory(struct planner *p, int n_slots)
+{
+    const struct lam_graph *graph = p->graph;
+    struct lam_session_plan *plan = p->plan;
+    struct lam_memory *memory = &plan->memory;
+    int n_slot_tensors = 0;
+
+    memory->n_slots = n_slots;
+    for (int i = 0; i < n_slots; i++) {
+        memory->activations += plan->slots[i];
+        memory->largest = max64(memory->largest, plan->slots[i]);
+    }
+    while (p->options->optimizer && p->options->optimizer->slots &&
+           p->options->optimizer->slots[n_slot_tensors])
+        n_slot_tensors++;
+    for (int i = 0; i < graph->n_weights; i++) {
+        const int64_t bytes =
+            (int64_t)lam_shape_bytes(&graph->weights[i].spec.shape);
+
+        memory->weights += bytes;
+        memory->largest = max64(memory->largest, bytes);
+        if (p->options->training && graph->weights[i].is_trained) {
+            memory->weight_grads += bytes;
+            memory->optimizer += n_slot_tensors * bytes;
+        }
+    }
+    for (int i = 0; i < graph->n_nodes; i++)
+        for (int pass = 0; pass < LAM_N_PASSES; pass++) {
+            memory->workspace += plan->nodes[i].persist[pass];
+            memory->largest =
+                max64(memory->largest, plan->nodes[i].persist[pass]);
+        }
+    memory->total = memory->activations + memory->weights +
+                    memory->weight_grads + memory->optimizer +
+                    memory->workspace;
+}
+
+static void clear_indices(struct lam_session_plan *plan,
+                          const struct lam_graph *graph)
+{
+    for (int i = 0; i < graph->n_values; i++)
+        plan->value[i] = plan->grad[i] = -1;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        struct lam_node_plan *np = &plan->nodes[i];
+
+        np->run_scratch = np->backward_scratch = -1;
+        for (int k = 0; k < LAM_MAX_AUX; k++)
+            np->aux[k] = -1;
+        for (int k = 0; k < LAM_MAX_IN; k++)
+            np->sum[k] = -1;
+        for (int k = 0; k < LAM_MAX_WEIGHT; k++)
+            np->weight_sum[k] = -1;
+    }
+}
+
+int lam_session_plan_create(const struct lam_graph *graph,
+                            const struct lam_session_options *options,
+                            struct lam_session_plan **plan)
+{
+    const size_t n_values = (size_t)graph->n_values + 1;
+    const size_t n_nodes = (size_t)graph->n_nodes + 1;
+    const size_t n_tenants =
+        2 * n_values +
+        n_nodes * (2 + LAM_MAX_AUX + LAM_MAX_IN + LAM_MAX_WEIGHT);
+    struct planner p = {.graph = graph, .options = options};
+    const bool is_training = options->training && options->loss >= 0;
+    int n_slots = -1;
+
+    *plan = p.plan = calloc(1, sizeof(**plan));
+    p.needs_grad = calloc(2 * n_values, sizeof(*p.needs_grad));
+    if (!p.plan || !p.needs_grad)
+        goto fail;
+    p.plan->nodes = calloc(n_nodes, sizeof(*p.plan->nodes));
+    p.plan->value = calloc(n_values, sizeof(*p.plan->value));
+    p.plan->grad = calloc(n_values, sizeof(*p.plan->grad));
+    p.plan->tenants = calloc(n_tenants, sizeof(*p.plan->tenants));
+    p.plan->slots = calloc(n_tenants, sizeof(*p.plan->slots));
+    if (!p.plan->nodes || !p.plan->value || !p.plan->grad || !p.plan->tenants ||
+        !p.plan->slots)
+        goto fail;
+    clear_indices(p.plan, graph);
+    for (int i = 0; i < graph->n_nodes; i++)
+        choose_variants(&p, i);
+    if (is_training)
+        find_gradients(&p);
+    plan_values(&p);
+    if (is_training && p.needs_grad[options->loss])
+        p.plan->grad[options->loss] = tenant_add(
+            &p, (int64_t)lam_shape_bytes(&graph->values[options->loss].shape),
+            graph->n_nodes,
+            graph->values[options->loss].producer < 0
+                ? end_time(&p)
+                : backward_time(&p, graph->values[options->loss].producer));
+    for (int i = graph->n_nodes - 1; i >= 0; i--)
+        if (p.plan->nodes[i].runs_backward)
+            plan_backward(&p, i);
+    for (int i = 0; i < graph->n_nodes; i++)
+        plan_workspace(&p, i);
+    n_slots = lam_plan_slots(p.plan->tenants, p.plan->n_tenants, p.plan->slots);
+    if (n_slots < 0)
+        goto fail;
+    count_memory(&p, n_slots);
+    free(p.needs_grad);
+    return LAM_OK;
+fail:
+    free(p.needs_grad);
+    lam_session_plan_destroy(*plan);
+    *plan = NULL;
+    return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+}
+
+int lam_session_memory(const struct lam_graph *graph,
+                       const struct lam_session_options *options,
+                       struct lam_memory *memory)
+{
+    struct lam_session_plan *plan;
+    const int err = lam_session_plan_create(graph, options, &plan);
+
+    *memory = (struct lam_memory){0};
+    if (err)
+        return err;
+    *memory = plan->memory;
+    lam_session_plan_destroy(plan);
+    return LAM_OK;
+}

@@ -1,0 +1,38 @@
+// session_plan.h - what a session will do and how long each tensor lives.
+// Pure: shapes and scores only. Layer i runs at time i, its backward at
+// 2n - 1 - i, where n is the number of layers.
+#ifndef LAM_SESSION_PLAN_H
+#define LAM_SESSION_PLAN_H
+
+#include "plan.h"
+#include "session.h"
+
+enum { LAM_N_PASSES = 3 };
+
+struct lam_node_plan {
+    const struct lam_variant *variant[LAM_N_PASSES]; // NULL: plain
+    int score[LAM_N_PASSES];
+    int64_t persist[LAM_N_PASSES];
+    bool runs_backward;
+    bool wants[LAM_MAX_IN]; // gradient of in[i]
+    // Tenants, -1 where there is none.
+    int aux[LAM_MAX_AUX], run_scratch, backward_scratch;
+    int sum[LAM_MAX_IN];            // d_in[i] before it is added
+    int weight_sum[LAM_MAX_WEIGHT]; // d_weight[i] before it is added
+};
+
+struct lam_session_plan {
+    struct lam_node_plan *nodes;
+    int *value, *grad; // tenants by value, -1 where there is none
+    struct lam_tenant *tenants;
+    int n_tenants;
+    int64_t *slots; // bytes
+    struct lam_memory memory;
+};
+
+int lam_session_plan_create(const struct lam_graph *graph,
+                            const struct lam_session_options *options,
+                            struct lam_session_plan **plan);
+void lam_session_plan_destroy(struct lam_session_plan *plan); // NULL is fine
+
+#endif

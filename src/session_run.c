@@ -1,0 +1,315 @@
+// Running a session: forward, backward, the optimiser's step.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rng.h"
+#include "session_state.h"
+#include "shape.h"
+
+int lam_session_write(struct lam_session *s, int value, const void *src)
+{
+    const struct lam_value *v = &s->graph->values[value];
+    struct lam_buffer *buffer =
+        s->slots[s->plan->tenants[s->plan->value[value]].slot];
+
+    return lam_buffer_write(buffer, 0, lam_shape_bytes(&v->shape), src);
+}
+
+int lam_session_read(struct lam_session *s, int value, void *dst)
+{
+    const struct lam_value *v = &s->graph->values[value];
+    struct lam_buffer *buffer =
+        s->slots[s->plan->tenants[s->plan->value[value]].slot];
+
+    if (!v->is_output && value != s->options.loss && !s->options.keep_all)
+        return lam_fail(s->ctx, LAM_EUSAGE,
+                        "%s is not an output, so it was not kept", v->name);
+    return lam_buffer_read(buffer, 0, lam_shape_bytes(&v->shape), dst);
+}
+
+static struct lam_buffer *grad_buffer(const struct lam_session *s, int value)
+{
+    const int tenant = s->plan->grad[value];
+
+    return tenant < 0 ? NULL : s->slots[s->plan->tenants[tenant].slot];
+}
+
+int lam_session_read_grad(struct lam_session *s, int value, void *dst)
+{
+    const struct lam_value *v = &s->graph->values[value];
+    struct lam_buffer *buffer = grad_buffer(s, value);
+
+    if (!buffer || (!s->options.keep_all &&
+                    !(s->options.want_input_grad && v->producer < 0)))
+        return lam_fail(s->ctx, LAM_EUSAGE, "the gradient of %s was not kept",
+                        v->name);
+    return lam_buffer_read(buffer, 0, lam_shape_bytes(&v->shape), dst);
+}
+
+int lam_session_write_grad(struct lam_session *s, const void *src)
+{
+    const struct lam_value *v = &s->graph->values[s->options.loss];
+    struct lam_buffer *buffer = grad_buffer(s, s->options.loss);
+
+    if (!buffer)
+        return lam_fail(s->ctx, LAM_EUSAGE, "%s has no gradient", v->name);
+    return lam_buffer_write(buffer, 0, lam_shape_bytes(&v->shape), src);
+}
+
+static int run_node(struct lam_session *s, int i, uint64_t seed)
+{
+    struct lam_node *node = &s->graph->nodes[i];
+    const struct lam_variant *v = s->plan->nodes[i].variant[LAM_PASS_RUN];
+    struct lam_io io;
+    int err;
+
+    lam_session_io(s, i, LAM_PASS_RUN, &io);
+    io.seed = lam_rng_hash(seed, node->name);
+    err = v ? v->run(&node->layer, &io)
+            : node->layer.type->run(&node->layer, &io);
+    if (err)
+        lam_fail(s->ctx, err, "%s: its forward run failed", node->name);
+    return err;
+}
+
+int lam_session_forward(struct lam_session *s, uint64_t seed)
+{
+    int err = LAM_OK;
+
+    s->seed = seed;
+    for (int i = 0; i < s->graph->n_nodes && !err; i++)
+        err = run_node(s, i, seed);
+    return err;
+}
+
+// y += a * x
+static int add_to(struct lam_session *s, const struct lam_tensor *y,
+                  const struct lam_tensor *x, double a)
+{
+    const struct lam_host *host = s->graph->host;
+    const int64_t n = lam_shape_elements(&y->shape);
+    const int chunk = host->device.kind == LAM_DEVICE_CPU ? 4096 : 4;
+    const size_t global[3] = {(size_t)((n + chunk - 1) / chunk), 1, 1};
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(y), LAM_ARG_TENSOR(x),  LAM_ARG_REAL(a),
+        LAM_ARG_LONG(n),   LAM_ARG_INT(chunk),
+    };
+
+    return host->launch(host, s->add, args, 5, global, NULL);
+}
+
+// Where a variant serves one half of backward, the plain one gets the other
+// half alone: gradients it shall not touch have no buffer.
+static int call_backward(struct lam_session *s, int i, struct lam_io *io)
+{
+    static const struct lam_tensor none[LAM_MAX_IN];
+    struct lam_node *node = &s->graph->nodes[i];
+    const struct lam_node_plan *np = &s->plan->nodes[i];
+    const struct lam_variant *data = np->variant[LAM_PASS_BACKWARD_DATA];
+    const struct lam_variant *weight = np->variant[LAM_PASS_BACKWARD_WEIGHT];
+    const struct lam_tensor *d_in = io->d_in, *d_weight = io->d_weight;
+    bool wants_data = false, wants_weight = false;
+    int err = LAM_OK;
+
+    for (int k = 0; k < io->n_in; k++)
+        wants_data |= d_in[k].buffer != NULL;
+    for (int k = 0; k < io->n_weight; k++)
+        wants_weight |= d_weight[k].buffer != NULL;
+    if (weight && wants_weight) {
+        io->d_in = none;
+        io->persist = lam_session_persist(s, i, LAM_PASS_BACKWARD_WEIGHT);
+        err = weight->run(&node->layer, io);
+    }
+    if (!err && data && wants_data) {
+        io->d_in = d_in;
+        io->d_weight = none;
+        io->persist = lam_session_persist(s, i, LAM_PASS_BACKWARD_DATA);
+        err = data->run(&node->layer, io);
+    }
+    io->d_in = data ? none : d_in;
+    io->d_weight = weight ? none : d_weight;
+    if (!err && ((!data && wants_data) || (!weight && wants_weight)))
+        err = node->layer.type->backward(&node->layer, io);
+    io->d_in = d_in;
+    io->d_weight = d_weight;
+    return err;
+}
+
+static int backward_node(struct lam_session *s, int i, bool first)
+{
+    const struct lam_node *node = &s->graph->nodes[i];
+    const struct lam_node_plan *np = &s->plan->nodes[i];
+    struct node_tensors *t = &s->tensors[i];
+    struct lam_tensor d_weight[LAM_MAX_WEIGHT];
+    struct lam_io io;
+    int err;
+
+    lam_session_io(s, i, LAM_PASS_BACKWARD_DATA, &io);
+    io.seed = lam_rng_hash(s->seed, node->name);
+    memcpy(d_weight, t->d_weight, sizeof(d_weight));
+    io.d_weight = d_weight;
+    for (int k = 0; k < io.n_weight && !first; k++)
+        if (d_weight[k].buffer && np->weight_sum[k] >= 0)
+            d_weight[k].buffer =
+                s->slots[s->plan->tenants[np->weight_sum[k]].slot];
+    err = call_backward(s, i, &io);
+    for (int k = 0; k < io.n_weight && !err && !first; k++)
+        if (d_weight[k].buffer != t->d_weight[k].buffer)
+            err = add_to(s, &t->d_weight[k], &d_weight[k], 1.0);
+    for (int k = 0; k < io.n_in && !err; k++) {
+        struct lam_tensor sum = t->d_in[k];
+
+        if (np->sum[k] < 0)
+            continue;
+        sum.buffer = grad_buffer(s, node->in[k]);
+        err = add_to(s, &sum, &t->d_in[k], 1.0);
+    }
+    if (err)
+        lam_fail(s->ctx, err, "%s: its backward run failed", node->name);
+    return err;
+}
+
+int lam_session_backward(struct lam_session *s, double scale, bool first)
+{
+    const struct lam_host *host = s->graph->host;
+    const struct lam_value *loss;
+    int err = LAM_OK;
+
+    if (!s->options.training || s->options.loss < 0)
+        return lam_fail(s->ctx, LAM_EUSAGE,
+                        "backward needs a session made for training");
+    if (!first && s->options.micro_batches < 2)
+        return lam_fail(s->ctx, LAM_EUSAGE,
+                        "gradients of several runs need micro_batches > 1");
+    loss = &s->graph->values[s->options.loss];
+    if (lam_shape_elements(&loss->shape) == 1) {
+        const struct lam_tensor d_loss = {
+            .shape = loss->shape, .buffer = grad_buffer(s, s->options.loss)};
+
+        if (d_loss.buffer)
+            err = host->fill(host, &d_loss, scale);
+    }
+    for (int i = s->graph->n_nodes - 1; i >= 0 && !err; i--)
+        if (s->plan->nodes[i].runs_backward)
+            err = backward_node(s, i, first);
+    return err;
+}
+
+int lam_session_decay(struct lam_session *s, int i, double l2)
+{
+    const struct lam_shape *shape = &s->graph->weights[i].spec.shape;
+    const struct lam_tensor weight = {*shape, s->weights[i].weight};
+    const struct lam_tensor grad = {*shape, s->weights[i].grad};
+
+    return grad.buffer ? add_to(s, &grad, &weight, l2) : LAM_OK;
+}
+
+int lam_session_step(struct lam_session *s, int64_t t, double lr)
+{
+    const struct lam_graph *graph = s->graph;
+    int err = LAM_OK;
+
+    for (int i = 0; i < graph->n_weights && !err; i++) {
+        const struct lam_shape *shape = &graph->weights[i].spec.shape;
+        const struct weight_buffers *w = &s->weights[i];
+        struct lam_step step = {.t = t,
+                                .lr = lr,
+                                .is_decayed = shape->rank > 1,
+                                .weight = {*shape, w->weight},
+                                .grad = {*shape, w->grad}};
+
+        if (!w->grad)
+            continue;
+        for (int k = 0; k < s->n_slots; k++)
+            step.slot[k] = (struct lam_tensor){*shape, w->slot[k]};
+        err = s->optimizer.type->step(&s->optimizer, &step);
+        if (err)
+            lam_fail(s->ctx, err, "%s: its update failed",
+                     graph->weights[i].name);
+    }
+    s->weights_version++;
+    return err;
+}
+
+static bool is_finite(const void *data, int64_t n, int dtype)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(dtype == LAM_F64 ? ((const double *)data)[i]
+                                       : (double)((const float *)data)[i]))
+            return false;
+    return true;
+}
+
+// Reads a tensor and looks at it.
+static int look(struct lam_session *s, struct lam_buffer *buffer,
+                const struct lam_shape *shape, const char *what,
+                const char *name)
+{
+    void *data;
+    int err;
+
+    if (shape->dtype == LAM_I32)
+        return LAM_OK;
+    data = malloc(lam_shape_bytes(shape));
+    if (!data)
+        return lam_fail(s->ctx, LAM_EMEMORY, "out of memory");
+    err = lam_buffer_read(buffer, 0, lam_shape_bytes(shape), data);
+    if (!err && !is_finite(data, lam_shape_elements(shape), shape->dtype))
+        err = lam_fail(s->ctx, LAM_ENONFINITE, "%s %s has a non-finite value",
+                       what, name);
+    free(data);
+    return err;
+}
+
+int lam_session_blame(struct lam_session *s, uint64_t seed)
+{
+    const struct lam_graph *graph = s->graph;
+    int err = LAM_OK;
+
+    for (int i = 0; i < graph->n_values && !err; i++)
+        if (graph->values[i].producer < 0)
+            err = look(s, s->slots[s->plan->tenants[s->plan->value[i]].slot],
+                       &graph->values[i].shape, "input", graph->values[i].name);
+    for (int i = 0; i < graph->n_weights && !err; i++)
+        err = look(s, s->weights[i].weight, &graph->weights[i].spec.shape,
+                   "weight", graph->weights[i].name);
+    for (int i = 0; i < graph->n_nodes && !err; i++) {
+        err = run_node(s, i, seed);
+        for (int k = 0; k < graph->nodes[i].shapes.n_out && !err; k++)
+            err = look(s, s->tensors[i].out[k].buffer,
+                       &s->tensors[i].out[k].shape, "the output of layer",
+                       graph->nodes[i].name);
+    }
+    return err;
+}
+
+int lam_session_finish(struct lam_session *s)
+{
+    return lam_queue_finish(s->queue);
+}
+
+int lam_session_intact(struct lam_session *s)
+{
+    const struct lam_graph *graph = s->graph;
+    int err = LAM_OK;
+
+    for (int i = 0; i < s->plan->memory.n_slots && !err; i++)
+        err = lam_buffer_intact(s->slots[i], "a slot of values");
+    for (int i = 0; i < graph->n_weights && !err; i++) {
+        const struct weight_buffers *w = &s->weights[i];
+
+        err = lam_buffer_intact(w->weight, graph->weights[i].name);
+        if (!err && w->grad)
+            err = lam_buffer_intact(w->grad, graph->weights[i].name);
+        for (int k = 0; k < LAM_MAX_SLOT && !err; k++)
+            if (w->slot[k])
+                err = lam_buffer_intact(w->slot[k], graph->weights[i].name);
+    }
+    for (int i = 0; i < graph->n_nodes && !err; i++)
+        for (int pass = 0; pass < LAM_N_PASSES && !err; pass++)
+            if (s->tensors[i].persist[pass])
+                err = lam_buffer_intact(s->tensors[i].persist[pass],
+                                        graph->nodes[i].name);
+    return err;
+}

@@ -1,0 +1,44 @@
+// session_state.h - inside of a session, for session.c and session_run.c.
+#ifndef LAM_SESSION_STATE_H
+#define LAM_SESSION_STATE_H
+
+#include "core.cl.h"
+#include "session_plan.h"
+
+struct weight_buffers {
+    struct lam_buffer *weight, *grad, *slot[LAM_MAX_SLOT];
+};
+
+struct node_tensors {
+    struct lam_tensor in[LAM_MAX_IN], out[LAM_MAX_OUT];
+    struct lam_tensor weight[LAM_MAX_WEIGHT], aux[LAM_MAX_AUX];
+    struct lam_tensor d_in[LAM_MAX_IN], d_out[LAM_MAX_OUT];
+    struct lam_tensor d_weight[LAM_MAX_WEIGHT];
+    struct lam_buffer *persist[LAM_N_PASSES];
+    bool is_prepared;
+};
+
+struct lam_session {
+    struct lam_context *ctx;
+    struct lam_graph *graph;
+    struct lam_queue *queue;
+    struct lam_session_options options;
+    struct lam_session_plan *plan;
+    struct lam_buffer **slots;      // by slot of the plan
+    struct weight_buffers *weights; // by weight of the graph
+    struct node_tensors *tensors;   // by node
+    int n_slots;                    // of the optimiser
+    struct lam_optimizer optimizer;
+    struct lam_kernel *add;
+    uint64_t weights_version;
+    uint64_t seed; // of the last forward
+};
+
+// The io of a node for a pass, but for the seed.
+void lam_session_io(const struct lam_session *session, int node, int pass,
+                    struct lam_io *io);
+// What the chosen variant of a pass keeps between calls.
+struct lam_tensor lam_session_persist(const struct lam_session *session,
+                                      int node, int pass);
+
+#endif

@@ -1,0 +1,17 @@
+// shape.h - arithmetic on shapes.
+#ifndef LAM_SHAPE_H
+#define LAM_SHAPE_H
+
+#include "status.h"
+
+int64_t lam_shape_elements(const struct lam_shape *shape);
+size_t lam_dtype_bytes(int dtype);
+size_t lam_shape_bytes(const struct lam_shape *shape);
+bool lam_shape_equal(const struct lam_shape *a, const struct lam_shape *b);
+// "2x3x7x5" into text; returns text.
+const char *lam_shape_print(const struct lam_shape *shape, char *text,
+                            size_t size);
+// Parses "2x3x7x5"; false if it is not that, is zero-sized or overflows.
+bool lam_shape_parse(const char *text, int dtype, struct lam_shape *shape);
+
+#endif

@@ -1,0 +1,108 @@
+// lamina inspect - a model's layers, shapes, parameters, cost and memory.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blueprint.h"
+#include "cmd.h"
+#include "shape.h"
+
+static int64_t node_parameters(const struct lam_node *node)
+{
+    int64_t n = 0;
+
+    for (int k = 0; k < node->shapes.n_weight; k++)
+        if (!node->shapes.weight[k].is_state)
+            n += lam_shape_elements(&node->shapes.weight[k].shape);
+    return n;
+}
+
+static void print_table(const struct lam_graph *graph)
+{
+    double macs = 0.0;
+
+    printf("%-24s %-18s %-20s %12s %12s\n", "layer", "type", "output",
+           "parameters", "MMACs");
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct lam_node *node = &graph->nodes[i];
+        char shape[80];
+
+        macs += node->shapes.macs;
+        printf("%-24s %-18s %-20s %12" PRId64 " %12.2f\n", node->name,
+               node->layer.type->name,
+               lam_shape_print(&node->shapes.out[0], shape, sizeof(shape)),
+               node_parameters(node), node->shapes.macs / 1e6);
+    }
+    printf("%d layers, %" PRId64 " parameters, %.3f GMACs\n", graph->n_nodes,
+           lam_graph_parameters(graph, false), macs / 1e9);
+}
+
+static int print_memory(struct lam_context *ctx, const struct blueprint *b,
+                        int batch)
+{
+    const char *optimizer = lam_model_get(b->model, "optimizer", "type");
+    const struct lam_session_options options = {
+        .training = 1,
+        .loss = b->loss,
+        .optimizer =
+            lam_registry_optimizer(b->registry, optimizer ? optimizer : "adam"),
+        .micro_batches = 1};
+    struct lam_memory m;
+    const int err = lam_session_memory(b->graph, &options, &m);
+
+    if (err || b->loss < 0)
+        return err;
+    (void)ctx;
+    printf("training memory at batch %d, without a device's workspaces: %.1f "
+           "MiB\n  activations %.1f in %d buffers, weights %.1f, gradients "
+           "%.1f, optimiser %.1f\n",
+           batch, (double)m.total / 0x1p20, (double)m.activations / 0x1p20,
+           m.n_slots, (double)m.weights / 0x1p20,
+           (double)m.weight_grads / 0x1p20, (double)m.optimizer / 0x1p20);
+    return LAM_OK;
+}
+
+int cmd_inspect(struct lam_context *ctx, int argc, char **argv)
+{
+    static const char usage[] =
+        "lamina inspect MODEL.yaml [--set NAME.KEY=VALUE] [--batch N]\n"
+        "Prints layers, output shapes, parameters, multiply-adds (one forward "
+        "run of the\nbatch) and the training memory. Needs no device.\n";
+    const char *sets[64], *file[1], *batch_text = "1";
+    int n_sets = 0, n, resolved = 0, err;
+    const struct option_row rows[] = {
+        {"--set", "NAME.KEY=VALUE", "override, may be repeated", NULL, NULL,
+         sets, &n_sets},
+        {"--batch", "N", "images (1)", NULL, &batch_text, NULL, NULL},
+        {"--resolved", NULL, "print the file with blocks expanded instead",
+         &resolved, NULL, NULL, NULL},
+        {0}};
+    struct blueprint b;
+    int64_t batch;
+    bool done;
+
+    err = options_parse(ctx, argc, argv, usage, rows, file, 1, &n, &done);
+    if (err || done)
+        return err;
+    if (n == 0)
+        return lam_fail(ctx, LAM_EUSAGE, "no model file was given");
+    if (!lam_parse_int(batch_text, &batch) || batch < 1 || batch > 65536)
+        return lam_fail(ctx, LAM_EUSAGE, "--batch is '%s', wanted 1 to 65536",
+                        batch_text);
+    err = blueprint_open(ctx, file[0], sets, n_sets, (int)batch, &b);
+    if (!err && resolved) {
+        char *text = lam_model_resolved(b.model);
+
+        if (text)
+            fputs(text, stdout);
+        else
+            err = lam_fail(ctx, LAM_EMEMORY, "out of memory");
+        free(text);
+    } else if (!err) {
+        print_table(b.graph);
+        err = print_memory(ctx, &b, (int)batch);
+    }
+    blueprint_close(&b);
+    return err;
+}

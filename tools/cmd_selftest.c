@@ -1,0 +1,102 @@
+// lamina selftest - proves every layer, loss and optimiser on a device.
+#include "cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "param.h"
+#include "selftest.h"
+
+static int is_verbose;
+
+static void report(const char *name, const char *problem)
+{
+    if (problem[0])
+        printf("FAILED %s\n    %s\n", name, problem);
+    else if (is_verbose)
+        printf("ok     %s\n", name);
+    fflush(stdout);
+}
+
+static int run(struct lam_selftest *test, const char *exact, const char *batch,
+               const char *seed_text)
+{
+    int64_t n = 0, seed = 1;
+
+    if ((exact && !lam_parse_int(exact, &n)) ||
+        (seed_text && !lam_parse_int(seed_text, &seed)))
+        return lam_fail(test->ctx, LAM_EUSAGE,
+                        "--exact and --seed take whole numbers");
+    if (batch)
+        return lam_selftest_batch(test, batch);
+    if (exact)
+        return lam_selftest_exact(test, (int)n, (uint64_t)seed);
+    return lam_selftest_run(test);
+}
+
+int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
+{
+    static const char usage[] =
+        "lamina selftest [options]\n"
+        "Runs what every plugin ships as its proof: samples against a plain C\n"
+        "reference, gradients against central differences in double, "
+        "adjoints,\n"
+        "variants against plain kernels, poison and canaries.\n\n"
+        "  lamina selftest --op conv2d\n"
+        "  lamina selftest --exact 500      500 made-up shapes, bit-equal\n";
+    const char *device = NULL, *op = NULL, *only = NULL, *exact = NULL;
+    const char *batch = NULL, *seed = NULL;
+    const struct option_row rows[] = {
+        {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
+         NULL, NULL},
+        {"--op", "NAME", "only this layer, loss or optimiser", NULL, &op, NULL,
+         NULL},
+        {"--case", "N", "only this case of it", NULL, &only, NULL, NULL},
+        {"--exact", "N", "N made-up shapes, bit-equal on integers", NULL,
+         &exact, NULL, NULL},
+        {"--batch", "FILE", "shapes of a file, bit-equal on integers", NULL,
+         &batch, NULL, NULL},
+        {"--seed", "N", "of the made-up shapes (1)", NULL, &seed, NULL, NULL},
+        {"--verbose", NULL, "name every case", &is_verbose, NULL, NULL, NULL},
+        {0}};
+    struct lam_selftest test = {.ctx = ctx, .only_case = -1, .report = report};
+    struct lam_queue_options options = {.poison = true, .canary = true};
+    struct lam_registry *registry = NULL;
+    bool done;
+    int n_rest, err;
+
+    err = options_parse(ctx, argc, argv, usage, rows, NULL, 0, &n_rest, &done);
+    if (err || done)
+        return err;
+    test.op = op;
+    if (only) {
+        int64_t n;
+
+        if (!lam_parse_int(only, &n))
+            return lam_fail(ctx, LAM_EUSAGE, "--case takes a whole number");
+        test.only_case = (int)n;
+    }
+    options.device = device;
+    registry = lam_registry_create(ctx);
+    if (!registry)
+        return ctx->code;
+    err = lam_registry_load_default(registry);
+    test.registry = registry;
+    if (!err)
+        err = lam_queue_open(ctx, &options, &test.queue);
+    if (!err)
+        err = lam_selftest_open(&test);
+    if (!err)
+        err = run(&test, exact, batch, seed);
+    lam_selftest_close(&test);
+    lam_queue_close(test.queue);
+    lam_registry_destroy(registry);
+    if (err)
+        return err;
+    printf("%d passed, %d failed, %d skipped\n", test.passed, test.failed,
+           test.skipped);
+    if (test.failed)
+        return lam_fail(ctx, LAM_ERUN, "%d cases failed", test.failed);
+    return test.passed ? LAM_OK : lam_fail(ctx, LAM_ERUN, "no case was run");
+}

@@ -1,0 +1,70 @@
+// lamina - trains and runs convolutional networks on any OpenCL device.
+#include "cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct verb {
+    const char *name, *summary;
+    int (*run)(struct lam_context *ctx, int argc, char **argv);
+} verbs[] = {
+    {"check", "check model files, without a device", cmd_check},
+    {"inspect", "print a model's layers, shapes, cost, memory", cmd_inspect},
+    {"layers", "list layers, losses and optimisers", cmd_layers},
+    {"devices", "list OpenCL devices", cmd_devices},
+    {"selftest", "prove every layer on this device", cmd_selftest},
+};
+enum { N_VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+static void print_help(void)
+{
+    printf("lamina - train and run segmentation networks on OpenCL devices\n\n"
+           "usage: lamina VERB [options]\n\n");
+    for (int i = 0; i < N_VERBS; i++)
+        printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
+    printf("\nlamina VERB -h explains a verb. Exit codes: 0 done, 1 failed, "
+           "2 bad usage or model,\n3 no device, 4 out of memory, 5 non-finite "
+           "values, 6 device lost,\n7 checkpoint unreadable, 130 "
+           "interrupted.\n");
+}
+
+static void print_log(void *data, enum lam_level level, const char *text)
+{
+    (void)data;
+    if (level == LAM_LOG_DEBUG)
+        return;
+    fprintf(stderr, "%s%s\n", level == LAM_LOG_WARNING ? "warning: " : "",
+            text);
+}
+
+int main(int argc, char **argv)
+{
+    struct lam_context ctx = {.log = print_log};
+    int status;
+
+    if (argc < 2 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help();
+        return argc < 2 ? 2 : 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("lamina " LAM_VERSION " (plugin ABI %u)\n", LAM_ABI_VERSION);
+        return 0;
+    }
+    for (int i = 0; i < N_VERBS; i++) {
+        if (strcmp(argv[1], verbs[i].name) != 0)
+            continue;
+        status = verbs[i].run(&ctx, argc - 1, argv + 1);
+        if (status)
+            fprintf(stderr, "lamina %s: %s\n", argv[1],
+                    ctx.error[0] ? ctx.error : lam_status_text(status));
+        if (fflush(stdout) || ferror(stdout)) {
+            fprintf(stderr, "lamina: cannot write to standard output\n");
+            return status ? lam_status_exit(status) : 1;
+        }
+        return lam_status_exit(status);
+    }
+    fprintf(stderr, "lamina: unknown verb '%s'; lamina -h lists them\n",
+            argv[1]);
+    return 2;
+}
