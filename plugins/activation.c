@@ -2,7 +2,7 @@
 //
 // All but gelu have a gradient that follows from y alone, so that x need not be
 // kept and they work in place.
-#include "lam/plugin.h"
+#include "flat.h"
 
 #include <math.h>
 
@@ -15,8 +15,7 @@ struct activation_config {
 
 struct activation_state {
     struct lam_kernel *forward, *backward;
-    int64_t n;
-    int32_t chunk;
+    struct flat cut;
 };
 
 static const char *const approximations[] = {"none", "tanh", NULL};
@@ -39,15 +38,6 @@ static const struct lam_param gelu_params[] = {
 
 static const struct lam_layer_type relu, leaky_relu, elu, gelu, sigmoid,
     hyperbolic;
-
-static int64_t elements(const struct lam_shape *shape)
-{
-    int64_t n = 1;
-
-    for (int i = 0; i < shape->rank; i++)
-        n *= shape->dim[i];
-    return n;
-}
 
 static int activation_shape(const struct lam_layer *layer,
                             struct lam_shapes *shapes)
@@ -87,8 +77,7 @@ static int activation_prepare(struct lam_layer *layer, const struct lam_io *io)
     int err = host->kernel(host, activation_cl, "activation_forward",
                            options_of(layer), &state->forward);
 
-    state->n = elements(&io->in[0].shape);
-    state->chunk = host->device.kind == LAM_DEVICE_CPU ? 1024 : 1;
+    state->cut = flat_cut(host, lam_elements(&io->in[0].shape));
     if (!err)
         err = host->kernel(host, activation_cl, "activation_backward",
                            options_of(layer), &state->backward);
@@ -99,33 +88,29 @@ static int activation_run(struct lam_layer *layer, const struct lam_io *io)
 {
     const struct activation_config *config = layer->config;
     const struct activation_state *state = layer->state;
-    const size_t global[3] = {
-        (size_t)((state->n + state->chunk - 1) / state->chunk), 1, 1};
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(&io->in[0]), LAM_ARG_TENSOR(&io->out[0]),
-        LAM_ARG_LONG(state->n), LAM_ARG_INT(state->chunk),
+        LAM_ARG_LONG(state->cut.n), LAM_ARG_INT(state->cut.chunk),
         LAM_ARG_REAL(config->slope)};
 
-    return layer->host->launch(layer->host, state->forward, args, 5, global,
-                               NULL);
+    return layer->host->launch(layer->host, state->forward, args, 5,
+                               state->cut.global, state->cut.local);
 }
 
 static int activation_backward(struct lam_layer *layer, const struct lam_io *io)
 {
     const struct activation_config *config = layer->config;
     const struct activation_state *state = layer->state;
-    const size_t global[3] = {
-        (size_t)((state->n + state->chunk - 1) / state->chunk), 1, 1};
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(layer->type == &gelu ? &io->in[0] : &io->out[0]),
         LAM_ARG_TENSOR(&io->d_out[0]),
         LAM_ARG_TENSOR(&io->d_in[0]),
-        LAM_ARG_LONG(state->n),
-        LAM_ARG_INT(state->chunk),
+        LAM_ARG_LONG(state->cut.n),
+        LAM_ARG_INT(state->cut.chunk),
         LAM_ARG_REAL(config->slope)};
 
-    return layer->host->launch(layer->host, state->backward, args, 6, global,
-                               NULL);
+    return layer->host->launch(layer->host, state->backward, args, 6,
+                               state->cut.global, state->cut.local);
 }
 
 static double value_of(const struct lam_layer *layer, double x)
@@ -152,7 +137,7 @@ static double value_of(const struct lam_layer *layer, double x)
 static int activation_reference(const struct lam_layer *layer,
                                 const struct lam_ref *ref)
 {
-    for (int64_t i = 0; i < elements(&ref->in_shape[0]); i++)
+    for (int64_t i = 0; i < lam_elements(&ref->in_shape[0]); i++)
         ref->out[0][i] = value_of(layer, ref->in[0][i]);
     return LAM_OK;
 }
@@ -160,36 +145,64 @@ static int activation_reference(const struct lam_layer *layer,
 static const struct lam_sample relu_samples[] = {
     {.params = "",
      .inputs = "2x3x5x7",
-     .flags = LAM_SAMPLE_EXACT,
-     .fill = "away"},
-    {.params = "", .inputs = "1x1x33x130", .fill = "away"},
+     .fill = "away",
+     .flags = LAM_SAMPLE_EXACT},
+    {.params = "", .inputs = "1x1x65x130", .fill = "away"},
     {.params = "", .inputs = "1", .fill = "unit"},
+    {.params = "",
+     .inputs = "3x2x1x3",
+     .fill = "away",
+     .flags = LAM_SAMPLE_EXACT | LAM_SAMPLE_EVAL},
     {.params = "slope=1", .inputs = "1x1x2x2", .error = "unknown parameter"},
+    {.params = "",
+     .inputs = "1x1x2x2 1x1x2x2",
+     .error = "takes 1 input, found 2"},
     {0}};
 
 static const struct lam_sample leaky_relu_samples[] = {
     {.params = "", .inputs = "2x3x5x7", .fill = "away"},
-    {.params = "slope=0.5", .inputs = "1x2x33x31", .fill = "away"},
+    {.params = "slope=0.5",
+     .inputs = "1x2x33x31",
+     .fill = "away",
+     .flags = LAM_SAMPLE_EXACT},
+    {.params = "slope=0", .inputs = "3x1x1x5", .fill = "away"},
+    {.params = "slope=1",
+     .inputs = "2x7",
+     .fill = "away",
+     .flags = LAM_SAMPLE_EXACT | LAM_SAMPLE_LINEAR},
     {.params = "slope=2", .inputs = "1x1x2x2", .error = "wanted 0 to 1"},
+    {.params = "alpha=1", .inputs = "1x1x2x2", .error = "unknown parameter"},
     {0}};
 
 static const struct lam_sample elu_samples[] = {
     {.params = "", .inputs = "2x3x5x7", .fill = "away"},
     {.params = "alpha=0.3", .inputs = "1x2x33x31", .fill = "away"},
+    {.params = "alpha=0", .inputs = "3x1x2x2", .fill = "away"},
+    {.params = "alpha=100",
+     .inputs = "1x1x1x9",
+     .fill = "away",
+     .flags = LAM_SAMPLE_EVAL},
+    {.params = "alpha=-1", .inputs = "1x1x2x2", .error = "wanted 0 to 100"},
     {0}};
 
 static const struct lam_sample gelu_samples[] = {
     {.params = "", .inputs = "2x3x5x7"},
+    {.params = "", .inputs = "1x1x1x41", .fill = "distinct"},
     {.params = "approximation=tanh", .inputs = "1x2x33x31"},
+    {.params = "approximation=tanh", .inputs = "3x1x1x41", .fill = "distinct"},
     {.params = "approximation=tan",
      .inputs = "1x1",
      .error = "did you mean 'tanh'"},
     {0}};
 
+// "distinct" goes far out, where the functions are flat.
 static const struct lam_sample smooth_samples[] = {
     {.params = "", .inputs = "2x3x5x7"},
-    {.params = "", .inputs = "1x2x33x31"},
+    {.params = "", .inputs = "1x2x33x131"},
+    {.params = "", .inputs = "1x1x1x333", .fill = "distinct"},
+    {.params = "", .inputs = "1"},
     {.params = "", .inputs = "3x1", .flags = LAM_SAMPLE_EVAL},
+    {.params = "slope=1", .inputs = "1x1", .error = "it has none"},
     {0}};
 
 #define ACTIVATION(text, doc, parameters, cases)                               \

@@ -1,3 +1,4 @@
+// Device memory: sizes checked before the driver is asked, poison, canaries.
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,12 +8,40 @@ static int fill(struct lam_buffer *b, int byte, size_t offset, size_t bytes)
 {
     const unsigned char pattern = (unsigned char)byte;
     struct lam_queue *q = b->queue;
-    const cl_int error = clEnqueueFillBuffer(q->queue, b->cl, &pattern, 1,
-                                             offset, bytes, 0, NULL, NULL);
+    cl_event event = NULL;
+    cl_int error;
+    const int err = lam_queue_usable(q);
 
-    q->last = "filling a buffer";
-    return error ? lam_fail_cl(q->ctx, error, "clEnqueueFillBuffer", "")
-                 : LAM_OK;
+    if (err)
+        return err;
+    error = clEnqueueFillBuffer(q->queue, b->cl, &pattern, 1, offset, bytes, 0,
+                                NULL, q->profile ? &event : NULL);
+    if (error)
+        return lam_fail_cl(q, error, "clEnqueueFillBuffer", "");
+    return lam_queue_track(q, "filling a buffer", event);
+}
+
+static int check_size(struct lam_queue *q, size_t bytes, size_t whole)
+{
+    const double mib = 1.0 / 0x1p20;
+    const struct lam_device *info = &q->row.info;
+
+    if (bytes == 0)
+        return lam_fail(q->ctx, LAM_ERUN, "a buffer of no bytes is wanted");
+    if (whole < bytes || whole > (size_t)info->max_alloc_bytes)
+        return lam_fail(q->ctx, LAM_EMEMORY,
+                        "a buffer of %.1f MiB is wanted, %s gives at most "
+                        "%.1f MiB at once",
+                        (double)bytes * mib, q->row.name,
+                        (double)info->max_alloc_bytes * mib);
+    if (whole > (size_t)info->global_bytes ||
+        q->allocated > (size_t)info->global_bytes - whole)
+        return lam_fail(q->ctx, LAM_EMEMORY,
+                        "a buffer of %.1f MiB is wanted with %.1f MiB in use, "
+                        "%s has %.1f MiB in all",
+                        (double)bytes * mib, (double)q->allocated * mib,
+                        q->row.name, (double)info->global_bytes * mib);
+    return LAM_OK;
 }
 
 int lam_buffer_create(struct lam_queue *q, size_t bytes,
@@ -21,15 +50,13 @@ int lam_buffer_create(struct lam_queue *q, size_t bytes,
     const size_t whole = bytes + (q->canary ? LAM_CANARY_BYTES : 0);
     struct lam_buffer *b;
     cl_int error;
-    int err = LAM_OK;
+    int err = lam_queue_usable(q);
 
     *buffer = NULL;
-    if (bytes > (size_t)q->row.info.max_alloc_bytes)
-        return lam_fail(q->ctx, LAM_EMEMORY,
-                        "a buffer of %.1f MiB is wanted, the device gives at "
-                        "most %.1f MiB at once",
-                        (double)bytes / 0x1p20,
-                        (double)q->row.info.max_alloc_bytes / 0x1p20);
+    if (!err)
+        err = check_size(q, bytes, whole);
+    if (err)
+        return err;
     b = calloc(1, sizeof(*b));
     if (!b)
         return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
@@ -38,8 +65,7 @@ int lam_buffer_create(struct lam_queue *q, size_t bytes,
     b->cl = clCreateBuffer(q->context, CL_MEM_READ_WRITE, whole, NULL, &error);
     if (error) {
         free(b);
-        return lam_fail_cl(q->ctx, error, "clCreateBuffer",
-                           "too little device memory");
+        return lam_fail_cl(q, error, "clCreateBuffer", "a new buffer");
     }
     q->n_buffers++;
     q->allocated += bytes;
@@ -61,7 +87,8 @@ void lam_buffer_destroy(struct lam_buffer *b)
 {
     if (!b)
         return;
-    clReleaseMemObject(b->cl);
+    if (!b->queue->is_hung)
+        clReleaseMemObject(b->cl);
     b->queue->n_buffers--;
     b->queue->allocated -= b->bytes;
     free(b);
@@ -87,22 +114,29 @@ int lam_queue_live_buffers(const struct lam_queue *q)
     return q->n_buffers;
 }
 
+static int check_range(const struct lam_buffer *b, size_t offset, size_t bytes)
+{
+    if (bytes > b->bytes || offset > b->bytes - bytes)
+        return lam_fail(b->queue->ctx, LAM_ERUN,
+                        "%zu bytes at %zu are not within a buffer of %zu",
+                        bytes, offset, b->bytes);
+    return lam_queue_usable(b->queue);
+}
+
 int lam_buffer_write(struct lam_buffer *b, size_t offset, size_t bytes,
                      const void *src)
 {
     struct lam_queue *q = b->queue;
     cl_event event;
     cl_int error;
+    const int err = check_range(b, offset, bytes);
 
-    if (offset + bytes > b->bytes)
-        return lam_fail(q->ctx, LAM_ERUN,
-                        "%zu bytes at %zu do not fit in a buffer of %zu", bytes,
-                        offset, b->bytes);
+    if (err || bytes == 0)
+        return err;
     error = clEnqueueWriteBuffer(q->queue, b->cl, CL_FALSE, offset, bytes, src,
                                  0, NULL, &event);
-    q->last = "writing a buffer";
     if (error)
-        return lam_fail_cl(q->ctx, error, "clEnqueueWriteBuffer", "");
+        return lam_fail_cl(q, error, "clEnqueueWriteBuffer", "");
     return lam_queue_wait(q, event);
 }
 
@@ -114,18 +148,16 @@ static int read_at(struct lam_buffer *b, size_t offset, size_t bytes, void *dst)
                                              bytes, dst, 0, NULL, &event);
 
     if (error)
-        return lam_fail_cl(q->ctx, error, "clEnqueueReadBuffer", q->last);
+        return lam_fail_cl(q, error, "clEnqueueReadBuffer", "");
     return lam_queue_wait(q, event);
 }
 
 int lam_buffer_read(struct lam_buffer *b, size_t offset, size_t bytes,
                     void *dst)
 {
-    if (offset + bytes > b->bytes)
-        return lam_fail(b->queue->ctx, LAM_ERUN,
-                        "%zu bytes at %zu are not in a buffer of %zu", bytes,
-                        offset, b->bytes);
-    return read_at(b, offset, bytes, dst);
+    const int err = check_range(b, offset, bytes);
+
+    return err || bytes == 0 ? err : read_at(b, offset, bytes, dst);
 }
 
 int lam_buffer_fill(struct lam_buffer *b, int byte)
@@ -137,12 +169,19 @@ int lam_buffer_copy(struct lam_buffer *dst, struct lam_buffer *src,
                     size_t bytes)
 {
     struct lam_queue *q = dst->queue;
-    const cl_int error = clEnqueueCopyBuffer(q->queue, src->cl, dst->cl, 0, 0,
-                                             bytes, 0, NULL, NULL);
+    cl_event event = NULL;
+    cl_int error;
+    int err = check_range(src, 0, bytes);
 
-    q->last = "copying a buffer";
-    return error ? lam_fail_cl(q->ctx, error, "clEnqueueCopyBuffer", "")
-                 : LAM_OK;
+    if (!err)
+        err = check_range(dst, 0, bytes);
+    if (err || bytes == 0 || src == dst)
+        return err;
+    error = clEnqueueCopyBuffer(q->queue, src->cl, dst->cl, 0, 0, bytes, 0,
+                                NULL, q->profile ? &event : NULL);
+    if (error)
+        return lam_fail_cl(q, error, "clEnqueueCopyBuffer", "");
+    return lam_queue_track(q, "copying a buffer", event);
 }
 
 int lam_buffer_intact(struct lam_buffer *b, const char *what)
@@ -152,12 +191,14 @@ int lam_buffer_intact(struct lam_buffer *b, const char *what)
 
     if (!b->queue->canary)
         return LAM_OK;
-    err = read_at(b, b->bytes, sizeof(tail), tail);
+    err = lam_queue_usable(b->queue);
+    if (!err)
+        err = read_at(b, b->bytes, sizeof(tail), tail);
     for (size_t i = 0; i < sizeof(tail) && !err; i++)
         if (tail[i] != 0xFF)
             err = lam_fail(b->queue->ctx, LAM_ERUN,
-                           "%s: a kernel wrote past the end of its buffer, "
-                           "%zu bytes behind it",
-                           what, i);
+                           "%s: a kernel wrote past the end of its buffer of "
+                           "%zu bytes, %zu bytes behind it",
+                           what, b->bytes, i);
     return err;
 }

@@ -1,142 +1,103 @@
+// Which devices there are, which one is meant, and what to say when none is.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
+#include <unistd.h>
 
-#include "program_cache.h"
 #include "queue.h"
 
-enum { MAX_PLATFORMS = 16, MAX_DEVICES = 64 };
+enum { MAX_PLATFORMS = 16, MAX_CARDS = 16 };
 
-struct found {
-    cl_platform_id platform;
-    cl_device_id device;
-};
-
-const char *lam_cl_error_name(cl_int error)
+static cl_ulong get_long(cl_device_id device, cl_device_info what)
 {
-    static const struct {
-        cl_int code;
-        const char *name;
-    } names[] = {
-        {-1, "CL_DEVICE_NOT_FOUND"},
-        {-2, "CL_DEVICE_NOT_AVAILABLE"},
-        {-3, "CL_COMPILER_NOT_AVAILABLE"},
-        {-4, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
-        {-5, "CL_OUT_OF_RESOURCES"},
-        {-6, "CL_OUT_OF_HOST_MEMORY"},
-        {-11, "CL_BUILD_PROGRAM_FAILURE"},
-        {-14, "CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST"},
-        {-30, "CL_INVALID_VALUE"},
-        {-34, "CL_INVALID_CONTEXT"},
-        {-36, "CL_INVALID_COMMAND_QUEUE"},
-        {-38, "CL_INVALID_MEM_OBJECT"},
-        {-42, "CL_INVALID_BINARY"},
-        {-45, "CL_INVALID_PROGRAM_EXECUTABLE"},
-        {-46, "CL_INVALID_KERNEL_NAME"},
-        {-48, "CL_INVALID_KERNEL"},
-        {-49, "CL_INVALID_ARG_INDEX"},
-        {-50, "CL_INVALID_ARG_VALUE"},
-        {-51, "CL_INVALID_ARG_SIZE"},
-        {-52, "CL_INVALID_KERNEL_ARGS"},
-        {-54, "CL_INVALID_WORK_GROUP_SIZE"},
-        {-55, "CL_INVALID_WORK_ITEM_SIZE"},
-        {-61, "CL_INVALID_BUFFER_SIZE"},
-        {-63, "CL_INVALID_GLOBAL_WORK_SIZE"},
-        {-1001, "CL_PLATFORM_NOT_FOUND_KHR"},
-        {-9999, "illegal read or write (NVIDIA)"},
-    };
+    cl_ulong value = 0;
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (names[i].code == error)
-            return names[i].name;
-    return "OpenCL error";
+    clGetDeviceInfo(device, what, sizeof(value), &value, NULL);
+    return value;
 }
 
-int lam_fail_cl(struct lam_context *ctx, cl_int error, const char *call,
-                const char *what)
+static cl_uint get_int(cl_device_id device, cl_device_info what)
 {
-    int code = LAM_ERUN;
+    cl_uint value = 0;
 
-    if (error == -4 || error == -6 || error == -61)
-        code = LAM_EMEMORY;
-    else if (error == -5 || error == -14 || error == -36 || error == -9999)
-        code = LAM_ELOST;
-    return lam_fail(ctx, code, "%s failed with %s (%d)%s%s", call,
-                    lam_cl_error_name(error), error, what[0] ? ": " : "", what);
+    clGetDeviceInfo(device, what, sizeof(value), &value, NULL);
+    return value;
 }
 
-static cl_ulong device_number(cl_device_id device, cl_device_info what,
-                              size_t size)
+static size_t get_size(cl_device_id device, cl_device_info what)
 {
-    cl_ulong wide = 0;
-    cl_uint narrow = 0;
+    size_t value = 0;
 
-    if (size == sizeof(narrow)) {
-        clGetDeviceInfo(device, what, size, &narrow, NULL);
-        return narrow;
-    }
-    clGetDeviceInfo(device, what, size, &wide, NULL);
-    return wide;
+    clGetDeviceInfo(device, what, sizeof(value), &value, NULL);
+    return value;
 }
 
-static void fill_row(const struct found *found, int index,
+// A text longer than the field is cut; without this it would be empty.
+static void get_text(cl_device_id device, cl_device_info what, char *text,
+                     size_t size)
+{
+    char whole[1024] = "";
+    const char *start = whole;
+
+    clGetDeviceInfo(device, what, sizeof(whole) - 1, whole, NULL);
+    start += strspn(start, " ");
+    snprintf(text, size, "%.*s", (int)size - 1, start);
+}
+
+static void fill_row(cl_platform_id platform, cl_device_id d, int index,
                      struct lam_device_row *row)
 {
-    cl_device_id d = found->device;
-    const cl_ulong type = device_number(d, CL_DEVICE_TYPE, 8);
-    const cl_ulong available = device_number(d, CL_DEVICE_AVAILABLE, 4);
-    const cl_ulong compiler = device_number(d, CL_DEVICE_COMPILER_AVAILABLE, 4);
+    const cl_ulong type = get_long(d, CL_DEVICE_TYPE);
+    int major = 0, minor = 0;
 
     *row = (struct lam_device_row){.index = index};
-    clGetDeviceInfo(d, CL_DEVICE_NAME, sizeof(row->name), row->name, NULL);
-    clGetDeviceInfo(d, CL_DEVICE_VENDOR, sizeof(row->vendor), row->vendor,
-                    NULL);
-    clGetDeviceInfo(d, CL_DRIVER_VERSION, sizeof(row->driver), row->driver,
-                    NULL);
-    clGetDeviceInfo(d, CL_DEVICE_VERSION, sizeof(row->version), row->version,
-                    NULL);
-    clGetPlatformInfo(found->platform, CL_PLATFORM_NAME, sizeof(row->platform),
+    get_text(d, CL_DEVICE_NAME, row->name, sizeof(row->name));
+    get_text(d, CL_DEVICE_VENDOR, row->vendor, sizeof(row->vendor));
+    get_text(d, CL_DRIVER_VERSION, row->driver, sizeof(row->driver));
+    get_text(d, CL_DEVICE_VERSION, row->version, sizeof(row->version));
+    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof(row->platform),
                       row->platform, NULL);
     row->info = (struct lam_device){
         .kind = type & CL_DEVICE_TYPE_CPU ? LAM_DEVICE_CPU : LAM_DEVICE_GPU,
-        .compute_units = (int)device_number(d, CL_DEVICE_MAX_COMPUTE_UNITS, 4),
+        .compute_units = (int32_t)get_int(d, CL_DEVICE_MAX_COMPUTE_UNITS),
         .vector_width =
-            (int)device_number(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, 4),
-        .has_f64 = device_number(d, CL_DEVICE_DOUBLE_FP_CONFIG, 8) != 0,
-        .has_local_memory =
-            device_number(d, CL_DEVICE_LOCAL_MEM_TYPE, 4) == CL_LOCAL,
-        .local_bytes = (int64_t)device_number(d, CL_DEVICE_LOCAL_MEM_SIZE, 8),
-        .max_work_group =
-            (int64_t)device_number(d, CL_DEVICE_MAX_WORK_GROUP_SIZE, 8),
-        .max_alloc_bytes =
-            (int64_t)device_number(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE, 8),
-        .global_bytes =
-            (int64_t)device_number(d, CL_DEVICE_GLOBAL_MEM_SIZE, 8)};
-    if (!available)
-        snprintf(row->problem, sizeof(row->problem), "not available");
-    else if (!compiler)
-        snprintf(row->problem, sizeof(row->problem), "has no compiler");
+            (int32_t)get_int(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT),
+        .has_f64 = get_long(d, CL_DEVICE_DOUBLE_FP_CONFIG) != 0,
+        .has_local_memory = get_int(d, CL_DEVICE_LOCAL_MEM_TYPE) == CL_LOCAL,
+        .local_bytes = (int64_t)get_long(d, CL_DEVICE_LOCAL_MEM_SIZE),
+        .max_work_group = (int64_t)get_size(d, CL_DEVICE_MAX_WORK_GROUP_SIZE),
+        .max_alloc_bytes = (int64_t)get_long(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE),
+        .global_bytes = (int64_t)get_long(d, CL_DEVICE_GLOBAL_MEM_SIZE)};
+    if (!get_int(d, CL_DEVICE_AVAILABLE))
+        snprintf(row->problem, sizeof(row->problem), "is not available");
+    else if (!get_int(d, CL_DEVICE_COMPILER_AVAILABLE))
+        snprintf(row->problem, sizeof(row->problem),
+                 "has no compiler for kernels");
+    else if (sscanf(row->version, "OpenCL %d.%d", &major, &minor) == 2 &&
+             10 * major + minor < 12)
+        snprintf(row->problem, sizeof(row->problem),
+                 "speaks OpenCL %d.%d, 1.2 is needed", major, minor);
+    else if (!get_int(d, CL_DEVICE_ENDIAN_LITTLE))
+        snprintf(row->problem, sizeof(row->problem), "is big-endian");
 }
 
-// "for the AMD GPU here install ..." from what the kernel sees, else PoCL.
-static void advice(char *text, size_t size)
+// What to install for the GPU that the operating system sees; NULL if it sees
+// none of a vendor with an OpenCL driver.
+static const char *gpu_advice(void)
 {
     static const struct {
         const char *vendor, *advice;
     } known[] = {
-        {"0x1002", "for the AMD GPU here install mesa-opencl-icd (and set "
-                   "RUSTICL_ENABLE=radeonsi) or ROCm's OpenCL"},
-        {"0x8086", "for the Intel GPU here install intel-opencl-icd and join "
-                   "the group 'render'"},
-        {"0x10de", "for the NVIDIA GPU here install nvidia-opencl-icd"},
+        {"0x1002", "for the AMD GPU of this machine install mesa-opencl-icd "
+                   "(and set RUSTICL_ENABLE=radeonsi) or rocm-opencl-icd"},
+        {"0x8086", "for the Intel GPU of this machine install "
+                   "intel-opencl-icd (and join the group 'render')"},
+        {"0x10de", "for the NVIDIA GPU of this machine install "
+                   "nvidia-opencl-icd, which belongs to NVIDIA's driver"},
     };
 
-    snprintf(text, size,
-             "install pocl-opencl-icd to compute on the processor, or your "
-             "GPU's OpenCL driver");
-    for (int card = 0; card < 8; card++) {
+    for (int card = 0; card < MAX_CARDS; card++) {
         char path[64], vendor[16] = "";
         FILE *file;
 
@@ -150,62 +111,106 @@ static void advice(char *text, size_t size)
         fclose(file);
         vendor[strcspn(vendor, "\n")] = '\0';
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-            if (strcmp(vendor, known[i].vendor) == 0) {
-                snprintf(text, size, "%s", known[i].advice);
-                return;
-            }
+            if (strcmp(vendor, known[i].vendor) == 0)
+                return known[i].advice;
     }
+    // NVIDIA's driver need not show a card there.
+    return access("/proc/driver/nvidia/version", F_OK) ? NULL : known[2].advice;
 }
 
-static int find_devices(struct lam_context *ctx, struct found *found, int *n)
+static int fail_none(struct lam_context *ctx, cl_int error, cl_uint n_platforms,
+                     const char *failed)
+{
+    const char *advice = gpu_advice(), *vendors = getenv("OCL_ICD_VENDORS");
+
+    if (n_platforms > 0)
+        return lam_fail(ctx, LAM_EDEVICE, "no OpenCL device was found: %s; %s",
+                        failed,
+                        advice ? advice
+                               : "its driver finds nothing to offer (PoCL "
+                                 "reads POCL_DEVICES, and wants HOME or "
+                                 "POCL_CACHE_DIR for its cache)");
+    if (!advice)
+        advice = "install pocl-opencl-icd to compute on the processor, or the "
+                 "OpenCL driver of your GPU";
+    if (error && error != -1001)
+        return lam_fail(ctx, LAM_EDEVICE,
+                        "no OpenCL platform was found: clGetPlatformIDs "
+                        "failed with %s (%d); %s",
+                        lam_cl_error_name(error), error, advice);
+    if (vendors)
+        return lam_fail(ctx, LAM_EDEVICE,
+                        "no OpenCL driver was found in '%s', which "
+                        "OCL_ICD_VENDORS names instead of /etc/OpenCL/vendors; "
+                        "unset it, or %s",
+                        vendors, advice);
+    return lam_fail(ctx, LAM_EDEVICE,
+                    "no OpenCL driver is installed, or none can be loaded; %s",
+                    advice);
+}
+
+// All devices of all platforms, in the drivers' order: the index is stable.
+static int find_all(struct lam_context *ctx,
+                    struct lam_found found[LAM_MAX_DEVICES], int *n)
 {
     cl_platform_id platforms[MAX_PLATFORMS];
     cl_uint n_platforms = 0;
-    const cl_int err = clGetPlatformIDs(MAX_PLATFORMS, platforms, &n_platforms);
-    char hint[200];
+    const cl_int error =
+        clGetPlatformIDs(MAX_PLATFORMS, platforms, &n_platforms);
+    char failed[300] = "";
 
     *n = 0;
+    if (error)
+        n_platforms = 0;
     if (n_platforms > MAX_PLATFORMS)
         n_platforms = MAX_PLATFORMS;
-    for (cl_uint p = 0; !err && p < n_platforms; p++) {
-        cl_device_id devices[MAX_DEVICES];
+    for (cl_uint p = 0; p < n_platforms; p++) {
+        cl_device_id devices[LAM_MAX_DEVICES];
         cl_uint n_devices = 0;
+        const cl_int none =
+            clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, LAM_MAX_DEVICES,
+                           devices, &n_devices);
+        char name[128] = "";
 
-        if (clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, MAX_DEVICES,
-                           devices, &n_devices))
+        if (none || n_devices == 0) {
+            clGetPlatformInfo(platforms[p], CL_PLATFORM_NAME, sizeof(name),
+                              name, NULL);
+            snprintf(failed, sizeof(failed),
+                     "platform '%s' has no device (%s, %d)", name,
+                     lam_cl_error_name(none ? none : -1), none ? none : -1);
+            lam_log(ctx, LAM_LOG_INFO, "%s", failed);
             continue;
-        for (cl_uint d = 0; d < n_devices && *n < MAX_DEVICES; d++)
-            found[(*n)++] = (struct found){platforms[p], devices[d]};
+        }
+        for (cl_uint d = 0; d < n_devices && *n < LAM_MAX_DEVICES; d++) {
+            found[*n].platform = platforms[p];
+            found[*n].device = devices[d];
+            fill_row(platforms[p], devices[d], *n, &found[*n].row);
+            (*n)++;
+        }
     }
-    if (*n > 0)
-        return LAM_OK;
-    advice(hint, sizeof(hint));
-    if (err || n_platforms == 0)
-        return lam_fail(ctx, LAM_EDEVICE,
-                        "no OpenCL platform was found (no ICD is installed "
-                        "or it cannot be loaded): %s",
-                        hint);
-    return lam_fail(ctx, LAM_EDEVICE,
-                    "%u OpenCL platform(s) but no device on any: %s",
-                    n_platforms, hint);
+    return *n > 0 ? LAM_OK : fail_none(ctx, error, n_platforms, failed);
 }
 
 int lam_device_list(struct lam_context *ctx, struct lam_device_row **rows,
                     int *n)
 {
-    struct found found[MAX_DEVICES];
-    int err;
+    struct lam_found *found = calloc(LAM_MAX_DEVICES, sizeof(*found));
+    int err = LAM_OK;
 
     *rows = NULL;
-    err = find_devices(ctx, found, n);
-    if (err)
-        return err;
-    *rows = calloc((size_t)*n, sizeof(**rows));
-    if (!*rows)
+    *n = 0;
+    if (!found)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
-    for (int i = 0; i < *n; i++)
-        fill_row(&found[i], i, &(*rows)[i]);
-    return LAM_OK;
+    err = find_all(ctx, found, n);
+    if (!err) {
+        *rows = calloc((size_t)*n, sizeof(**rows));
+        if (!*rows)
+            err = lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    }
+    for (int i = 0; i < *n && !err; i++)
+        (*rows)[i] = found[i].row;
+    free(found);
+    return err;
 }
 
 static bool contains(const char *text, const char *part)
@@ -234,183 +239,70 @@ static bool row_fits(const struct lam_device_row *row, const char *wanted)
     return contains(row->name, wanted) || contains(row->platform, wanted);
 }
 
-static int choose(struct lam_context *ctx, const char *wanted,
-                  struct found *chosen, struct lam_device_row *row)
+static int compare_found(const void *a, const void *b)
 {
-    struct found found[MAX_DEVICES];
-    int n, best = -1, err = find_devices(ctx, found, &n);
+    const struct lam_device_row *x = &((const struct lam_found *)a)->row;
+    const struct lam_device_row *y = &((const struct lam_found *)b)->row;
 
-    for (int i = 0; i < n && !err; i++) {
-        struct lam_device_row r;
+    if (x->info.kind != y->info.kind)
+        return y->info.kind - x->info.kind;
+    if (x->info.compute_units != y->info.compute_units)
+        return y->info.compute_units - x->info.compute_units;
+    return x->index - y->index;
+}
 
-        fill_row(&found[i], i, &r);
-        if (!row_fits(&r, wanted))
-            continue;
-        if (r.problem[0]) {
-            lam_log(ctx, LAM_LOG_WARNING, "device %d (%s) %s", i, r.name,
-                    r.problem);
-            continue;
-        }
-        if (best < 0 || r.info.kind > row->info.kind ||
-            (r.info.kind == row->info.kind &&
-             r.info.compute_units > row->info.compute_units)) {
-            best = i;
-            *row = r;
-        }
-    }
+static int fail_choice(struct lam_context *ctx, const char *wanted, int n,
+                       const struct lam_found *problem)
+{
+    const char *advice = gpu_advice();
+
+    if (problem)
+        return lam_fail(
+            ctx, LAM_EDEVICE, "device %d (%s) cannot be used: it %s",
+            problem->row.index, problem->row.name, problem->row.problem);
+    if (strcasecmp(wanted, "gpu") == 0)
+        return lam_fail(ctx, LAM_EDEVICE,
+                        "no OpenCL driver offers a GPU%s%s; lamina devices "
+                        "lists what is there",
+                        advice ? ": " : "", advice ? advice : "");
+    return lam_fail(ctx, LAM_EDEVICE,
+                    "no device fits '%s' among the %d there are; lamina "
+                    "devices lists them",
+                    wanted, n);
+}
+
+int lam_device_choose(struct lam_context *ctx, const char *wanted,
+                      struct lam_found found[LAM_MAX_DEVICES], int *n)
+{
+    struct lam_found problem = {.row.index = -1};
+    int n_all = 0, err = find_all(ctx, found, &n_all);
+    const char *advice;
+
+    *n = 0;
     if (err)
         return err;
-    if (best < 0)
-        return lam_fail(ctx, LAM_EDEVICE,
-                        "no usable device fits '%s': lamina devices lists "
-                        "what is there",
-                        wanted);
-    *chosen = found[best];
-    return LAM_OK;
-}
+    for (int i = 0; i < n_all; i++) {
+        const struct lam_found f = found[i];
 
-int lam_queue_open(struct lam_context *ctx,
-                   const struct lam_queue_options *options,
-                   struct lam_queue **queue)
-{
-    struct lam_queue *q = calloc(1, sizeof(*q));
-    struct found found;
-    cl_int error;
-    int err;
-
-    *queue = NULL;
-    if (!q)
-        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
-    q->ctx = ctx;
-    q->timeout_s = options->timeout_s > 0 ? options->timeout_s : 300.0;
-    q->poison = options->poison;
-    q->canary = options->canary;
-    q->profile = options->profile != 0;
-    q->last = "nothing";
-    err = choose(ctx, options->device ? options->device : "", &found, &q->row);
-    if (err) {
-        free(q);
-        return err;
-    }
-    q->platform = found.platform;
-    q->device = found.device;
-    q->context = clCreateContext(NULL, 1, &q->device, NULL, NULL, &error);
-    if (error) {
-        err = lam_fail_cl(ctx, error, "clCreateContext", q->row.name);
-        free(q);
-        return err;
-    }
-    q->queue = clCreateCommandQueue(q->context, q->device,
-                                    q->profile ? CL_QUEUE_PROFILING_ENABLE : 0,
-                                    &error);
-    if (error) {
-        err = lam_fail_cl(ctx, error, "clCreateCommandQueue", q->row.name);
-        lam_queue_close(q);
-        return err;
-    }
-    lam_program_cache_open(q, options->cache);
-    *queue = q;
-    return LAM_OK;
-}
-
-void lam_queue_close(struct lam_queue *q)
-{
-    if (!q)
-        return;
-    for (int i = 0; i < q->n_pending; i++)
-        clReleaseEvent(q->pending[i].event);
-    lam_queue_kernels_free(q);
-    if (q->queue)
-        clReleaseCommandQueue(q->queue);
-    if (q->context)
-        clReleaseContext(q->context);
-    free(q);
-}
-
-const struct lam_device_row *lam_queue_device(const struct lam_queue *q)
-{
-    return &q->row;
-}
-
-struct lam_context *lam_queue_context(const struct lam_queue *q)
-{
-    return q->ctx;
-}
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-int lam_queue_wait(struct lam_queue *q, cl_event event)
-{
-    const double start = now();
-    long pause_ns = 2000;
-    cl_int status = CL_QUEUED, error;
-
-    clFlush(q->queue);
-    for (;;) {
-        error = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
-                               sizeof(status), &status, NULL);
-        if (error || status <= CL_COMPLETE)
-            break;
-        if (now() - start > q->timeout_s) {
-            q->is_lost = true;
-            return lam_fail(q->ctx, LAM_ELOST,
-                            "the device did not finish within %.0f s; the "
-                            "last thing given to it was %s",
-                            q->timeout_s, q->last);
+        if (!row_fits(&f.row, wanted))
+            continue;
+        if (f.row.problem[0]) {
+            problem = f;
+            lam_log(ctx, LAM_LOG_WARNING, "device %d (%s) %s", f.row.index,
+                    f.row.name, f.row.problem);
+            continue;
         }
-        nanosleep(&(struct timespec){0, pause_ns}, NULL);
-        if (pause_ns < 200000)
-            pause_ns += pause_ns / 2;
+        found[(*n)++] = f;
     }
-    clReleaseEvent(event);
-    if (error)
-        return lam_fail_cl(q->ctx, error, "clGetEventInfo", q->last);
-    if (status < 0) {
-        q->is_lost = true;
-        return lam_fail(q->ctx, LAM_ELOST,
-                        "the device stopped with %s (%d); the last thing "
-                        "given to it was %s",
-                        lam_cl_error_name(status), status, q->last);
-    }
-    return LAM_OK;
-}
-
-int lam_queue_finish(struct lam_queue *q)
-{
-    cl_event event;
-    cl_int error;
-    int err;
-
-    if (q->is_lost)
-        return lam_fail(q->ctx, LAM_ELOST, "the device is lost");
-    error = clEnqueueMarkerWithWaitList(q->queue, 0, NULL, &event);
-    if (error)
-        return lam_fail_cl(q->ctx, error, "clEnqueueMarkerWithWaitList",
-                           q->last);
-    err = lam_queue_wait(q, event);
-    return err ? err : lam_queue_collect(q);
-}
-
-int lam_queue_collect(struct lam_queue *q)
-{
-    for (int i = 0; i < q->n_pending; i++) {
-        cl_ulong start = 0, end = 0;
-        struct lam_kernel *kernel = q->pending[i].kernel;
-
-        clGetEventProfilingInfo(q->pending[i].event, CL_PROFILING_COMMAND_START,
-                                sizeof(start), &start, NULL);
-        clGetEventProfilingInfo(q->pending[i].event, CL_PROFILING_COMMAND_END,
-                                sizeof(end), &end, NULL);
-        clReleaseEvent(q->pending[i].event);
-        kernel->seconds += 1e-9 * (double)(end - start);
-        kernel->calls++;
-    }
-    q->n_pending = 0;
+    if (*n == 0)
+        return fail_choice(ctx, wanted, n_all,
+                           problem.row.index < 0 ? NULL : &problem);
+    qsort(found, (size_t)*n, sizeof(found[0]), compare_found);
+    advice = gpu_advice();
+    if (wanted[0] == '\0' && found[0].row.info.kind == LAM_DEVICE_CPU && advice)
+        lam_log(ctx, LAM_LOG_INFO,
+                "computing on the processor, no OpenCL driver offers the GPU; "
+                "%s",
+                advice);
     return LAM_OK;
 }

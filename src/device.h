@@ -71,6 +71,10 @@ int lam_host_init(struct lam_host *host, struct lam_context *ctx,
                   struct lam_queue *queue, int real);
 void lam_host_finish(struct lam_host *host);
 
+// Builds what host->gemm needs by a tiny product and says so through the log:
+// the first use takes seconds where CLBlast is used. Never called by itself.
+int lam_gemm_warm(struct lam_queue *queue, int real);
+
 // A line per kernel name, most time first, into a text to free(): calls, total
 // and mean milliseconds, share. "" without profile.
 char *lam_queue_profile(struct lam_queue *queue);

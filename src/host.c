@@ -51,6 +51,18 @@ static int host_gemm(const struct lam_host *host, const struct lam_gemm *gemm)
     return lam_queue_gemm(data->queue, host->real, gemm);
 }
 
+static int check_bytes(struct lam_queue *q, const struct lam_tensor *t,
+                       const char *what)
+{
+    char shape[64];
+
+    if (t->buffer && lam_shape_bytes(&t->shape) <= lam_buffer_bytes(t->buffer))
+        return LAM_OK;
+    return lam_fail(q->ctx, LAM_ERUN, "%s: a tensor of %s has %s", what,
+                    lam_shape_print(&t->shape, shape, sizeof(shape)),
+                    t->buffer ? "a smaller buffer" : "no buffer");
+}
+
 static int host_fill(const struct lam_host *host, const struct lam_tensor *dst,
                      double value)
 {
@@ -64,21 +76,33 @@ static int host_fill(const struct lam_host *host, const struct lam_tensor *dst,
     const void *pattern = dtype == LAM_F64   ? (const void *)&wide
                           : dtype == LAM_F32 ? (const void *)&narrow
                                              : (const void *)&whole;
-    const cl_int error =
-        clEnqueueFillBuffer(q->queue, b->cl, pattern, lam_dtype_bytes(dtype), 0,
-                            lam_shape_bytes(&dst->shape), 0, NULL, NULL);
+    cl_event event = NULL;
+    cl_int error;
+    int err = lam_queue_usable(q);
 
-    q->last = "filling a tensor";
-    return error ? lam_fail_cl(q->ctx, error, "clEnqueueFillBuffer", "")
-                 : LAM_OK;
+    if (!err)
+        err = check_bytes(q, dst, "fill");
+    if (err)
+        return err;
+    error = clEnqueueFillBuffer(
+        q->queue, b->cl, pattern, lam_dtype_bytes(dtype), 0,
+        lam_shape_bytes(&dst->shape), 0, NULL, q->profile ? &event : NULL);
+    if (error)
+        return lam_fail_cl(q, error, "clEnqueueFillBuffer", "");
+    return lam_queue_track(q, "filling a buffer", event);
 }
 
 static int host_copy(const struct lam_host *host, const struct lam_tensor *dst,
                      const struct lam_tensor *src)
 {
-    (void)host;
-    return lam_buffer_copy(dst->buffer, src->buffer,
-                           lam_shape_bytes(&src->shape));
+    struct host_data *data = host->data;
+    int err = check_bytes(data->queue, dst, "copy to");
+
+    if (!err)
+        err = check_bytes(data->queue, src, "copy from");
+    return err ? err
+               : lam_buffer_copy(dst->buffer, src->buffer,
+                                 lam_shape_bytes(&src->shape));
 }
 
 int lam_host_init(struct lam_host *host, struct lam_context *ctx,

@@ -1,29 +1,64 @@
 // Building kernels, once per source, name, options and element type, and
 // launching them.
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "prelude.cl.h"
 #include "program_cache.h"
 #include "queue.h"
 
-static double now(void)
+static int count_lines(const char *source)
 {
-    struct timespec t;
+    int n = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    for (; *source; source++)
+        n += *source == '\n';
+    return n;
 }
 
-// The whole log goes to the log, its first error into the sentence.
+// Lines first..last of the source, numbered as compilers number them.
+static void log_source(struct lam_context *ctx, const char *source, int first,
+                       int last)
+{
+    int n = 1;
+
+    for (const char *at = source, *end; *at; at = end, n++) {
+        end = at + strcspn(at, "\n");
+        if (n >= first && n <= last)
+            lam_log(ctx, LAM_LOG_WARNING, "%5d  %.*s", n, (int)(end - at), at);
+        end += *end == '\n';
+    }
+}
+
+// The line that starts "...:LINE:COLUMN: error", or NULL.
+static const char *find_error(const char *log, int *number)
+{
+    *number = 0;
+    for (const char *at = log; *at;) {
+        const char *end = at + strcspn(at, "\n"), *error = strstr(at, "error");
+
+        if (error && error < end) {
+            for (const char *c = at; c < error && *number == 0; c++)
+                if (c[0] == ':' && c[1] >= '0' && c[1] <= '9')
+                    *number = atoi(c + 1);
+            return at;
+        }
+        at = end + (*end == '\n');
+    }
+    return NULL;
+}
+
+// All of the build log and the lines it means go to the log, the first error
+// into the sentence.
 static int fail_build(struct lam_queue *q, cl_program program, const char *name,
-                      cl_int error)
+                      const char *source, const char *options, cl_int error)
 {
     size_t size = 0;
-    char *log, *line;
-    int err;
+    const char *line;
+    char *log;
+    int number, err;
 
     clGetProgramBuildInfo(program, q->device, CL_PROGRAM_BUILD_LOG, 0, NULL,
                           &size);
@@ -32,16 +67,28 @@ static int fail_build(struct lam_queue *q, cl_program program, const char *name,
         return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
     clGetProgramBuildInfo(program, q->device, CL_PROGRAM_BUILD_LOG, size, log,
                           NULL);
-    for (char *at = log, *end; *at; at = end) {
+    lam_log(q->ctx, LAM_LOG_WARNING, "build of kernel %s with %s:", name,
+            options);
+    for (const char *at = log, *end; *at; at = end) {
         end = at + strcspn(at, "\n");
-        lam_log(q->ctx, LAM_LOG_WARNING, "%s: %.*s", name, (int)(end - at), at);
+        lam_log(q->ctx, LAM_LOG_WARNING, "%.*s", (int)(end - at), at);
         end += *end == '\n';
     }
-    line = strstr(log, "error");
-    err = lam_fail(q->ctx, LAM_EBUILD,
-                   "kernel %s does not build (%s, %d): %.300s", name,
-                   lam_cl_error_name(error), error,
-                   line ? line : "the build log names no error");
+    line = find_error(log, &number);
+    // Some compilers count from the prelude's first line, others not at all.
+    if (number > 0 && number <= count_lines(source))
+        log_source(q->ctx, source, number - 4, number + 2);
+    else
+        log_source(q->ctx, source, 1, INT_MAX);
+    if (line)
+        err = lam_fail(q->ctx, LAM_EBUILD, "kernel %s does not build: %.*s",
+                       name, (int)strcspn(line, "\n"), line);
+    else
+        err = lam_fail(q->ctx, LAM_EBUILD,
+                       "kernel %s does not build: clBuildProgram failed with "
+                       "%s (%d) and no message; a driver's cache folder that "
+                       "cannot be written does that (POCL_CACHE_DIR, HOME)",
+                       name, lam_cl_error_name(error), error);
     free(log);
     return err;
 }
@@ -49,22 +96,24 @@ static int fail_build(struct lam_queue *q, cl_program program, const char *name,
 static int build(struct lam_queue *q, const char *source, const char *options,
                  const char *key, const char *name, cl_program *program)
 {
-    const char *const sources[] = {prelude_cl, "#line 1\n", source};
-    const double start = now();
+    const char *sources[] = {prelude_cl, "\n#line 1\n", source};
+    const double start = lam_queue_now();
     cl_int error;
 
     *program = NULL;
     if (q->cache[0] && lam_program_cache_load(q, key, options, program)) {
         q->n_hits++;
     } else {
-        *program = clCreateProgramWithSource(
-            q->context, 3, (const char **)sources, NULL, &error);
-        if (error)
-            return lam_fail_cl(q->ctx, error, "clCreateProgramWithSource",
-                               name);
+        *program =
+            clCreateProgramWithSource(q->context, 3, sources, NULL, &error);
+        if (error) {
+            *program = NULL;
+            return lam_fail_cl(q, error, "clCreateProgramWithSource", name);
+        }
         error = clBuildProgram(*program, 1, &q->device, options, NULL, NULL);
         if (error) {
-            const int err = fail_build(q, *program, name, error);
+            const int err =
+                fail_build(q, *program, name, source, options, error);
 
             clReleaseProgram(*program);
             *program = NULL;
@@ -74,7 +123,7 @@ static int build(struct lam_queue *q, const char *source, const char *options,
             lam_program_cache_store(q, key, *program);
     }
     q->n_programs++;
-    q->build_seconds += now() - start;
+    q->build_seconds += lam_queue_now() - start;
     return LAM_OK;
 }
 
@@ -87,55 +136,88 @@ static struct lam_kernel *find(const struct lam_queue *q, const char *key,
     return NULL;
 }
 
+static void destroy(struct lam_queue *q, struct lam_kernel *k)
+{
+    if (!k)
+        return;
+    if (k->cl && !q->is_hung)
+        clReleaseKernel(k->cl);
+    if (k->program && !q->is_hung)
+        clReleaseProgram(k->program);
+    free(k->key);
+    free(k->name);
+    free(k);
+}
+
+static int fill_kernel(struct lam_queue *q, struct lam_kernel *k,
+                       const char *source, const char *options)
+{
+    const struct lam_kernel *sibling = find(q, k->key, NULL);
+    cl_int error;
+    int err = LAM_OK;
+
+    if (sibling) {
+        k->program = sibling->program;
+        clRetainProgram(k->program);
+    } else {
+        err = build(q, source, options, k->key, k->name, &k->program);
+    }
+    if (err)
+        return err;
+    k->cl = clCreateKernel(k->program, k->name, &error);
+    if (error) {
+        k->cl = NULL;
+        return lam_fail_cl(q, error, "clCreateKernel", k->name);
+    }
+    error = clGetKernelWorkGroupInfo(k->cl, q->device,
+                                     CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
+                                     sizeof(k->required), k->required, NULL);
+    if (error)
+        memset(k->required, 0, sizeof(k->required));
+    return LAM_OK;
+}
+
 int lam_queue_kernel(struct lam_queue *q, int real, const char *source,
                      const char *name, const char *options,
                      struct lam_kernel **kernel)
 {
     char all[1024], key[LAM_PROGRAM_KEY];
-    struct lam_kernel *k, *sibling;
-    cl_int error;
-    int err;
+    struct lam_kernel *k = NULL;
+    int err = lam_queue_usable(q);
 
     *kernel = NULL;
+    if (err)
+        return err;
+    if (real == LAM_F64 && !q->row.info.has_f64)
+        return lam_fail(q->ctx, LAM_EDEVICE, "%s has no double precision",
+                        q->row.name);
     if (snprintf(all, sizeof(all), "-cl-std=CL1.2%s%s%s",
                  real == LAM_F64 ? " -DLAM_F64=1" : "", options ? " " : "",
                  options ? options : "") >= (int)sizeof(all))
-        return lam_fail(q->ctx, LAM_EBUILD, "%s: build options too long", name);
+        return lam_fail(q->ctx, LAM_EBUILD,
+                        "kernel %s: its build options are longer than %zu "
+                        "characters",
+                        name, sizeof(all));
     lam_program_key(q, prelude_cl, source, all, key);
     *kernel = find(q, key, name);
     if (*kernel)
         return LAM_OK;
     k = calloc(1, sizeof(*k));
-    if (!k)
-        return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
-    k->real = real;
-    k->key = strdup(key);
-    k->name = strdup(name);
-    err = k->key && k->name ? LAM_OK
-                            : lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
-    sibling = find(q, key, NULL);
-    if (!err && sibling) {
-        k->program = sibling->program;
-        clRetainProgram(k->program);
-    } else if (!err) {
-        err = build(q, source, all, key, name, &k->program);
+    if (k) {
+        k->real = real;
+        k->key = strdup(key);
+        k->name = strdup(name);
     }
-    if (!err) {
-        k->cl = clCreateKernel(k->program, name, &error);
-        if (error)
-            err = lam_fail_cl(q->ctx, error, "clCreateKernel", name);
+    if (!k || !k->key || !k->name)
+        err = lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
+    if (!err)
+        err = fill_kernel(q, k, source, all);
+    if (err) {
+        destroy(q, k);
+        return err;
     }
     k->next = q->kernels;
     q->kernels = k;
-    if (err) {
-        q->kernels = k->next;
-        if (k->program)
-            clReleaseProgram(k->program);
-        free(k->key);
-        free(k->name);
-        free(k);
-        return err;
-    }
     *kernel = k;
     return LAM_OK;
 }
@@ -146,11 +228,7 @@ void lam_queue_kernels_free(struct lam_queue *q)
         struct lam_kernel *k = q->kernels;
 
         q->kernels = k->next;
-        clReleaseKernel(k->cl);
-        clReleaseProgram(k->program);
-        free(k->key);
-        free(k->name);
-        free(k);
+        destroy(q, k);
     }
 }
 
@@ -181,74 +259,52 @@ static cl_int set_arg(const struct lam_kernel *k, cl_uint i,
     }
 }
 
+static int fail_launch(struct lam_queue *q, const struct lam_kernel *k,
+                       cl_int error, const size_t global[3],
+                       const size_t local[3])
+{
+    char what[256], sizes[100] = "the driver's choice";
+
+    if (local)
+        snprintf(sizes, sizeof(sizes), "%zu x %zu x %zu", local[0], local[1],
+                 local[2]);
+    snprintf(what, sizeof(what),
+             "kernel %.60s, global size %zu x %zu x %zu, local size %s",
+             k->name, global[0], global[1], global[2], sizes);
+    return lam_fail_cl(q, error, "clEnqueueNDRangeKernel", what);
+}
+
 int lam_queue_launch(struct lam_queue *q, struct lam_kernel *k,
                      const struct lam_arg *args, int n_args,
                      const size_t global[3], const size_t local[3])
 {
     cl_event event = NULL;
     cl_int error = CL_SUCCESS;
+    const int err = lam_queue_usable(q);
 
-    for (int i = 0; i < n_args && !error; i++) {
+    if (err)
+        return err;
+    for (int i = 0; i < n_args; i++) {
+        char what[128];
+
         error = set_arg(k, (cl_uint)i, &args[i]);
-        if (error) {
-            char what[120];
-
-            snprintf(what, sizeof(what), "argument %d of kernel %s", i,
-                     k->name);
-            return lam_fail_cl(q->ctx, error, "clSetKernelArg", what);
-        }
+        if (!error)
+            continue;
+        snprintf(what, sizeof(what), "argument %d of kernel %.80s", i, k->name);
+        return lam_fail_cl(q, error, "clSetKernelArg", what);
     }
-    if (global[0] * global[1] * global[2] == 0)
-        return lam_fail(q->ctx, LAM_ERUN, "kernel %s: empty launch", k->name);
-    q->last = k->name;
+    if (global[0] == 0 || global[1] == 0 || global[2] == 0)
+        return lam_fail(q->ctx, LAM_ERUN,
+                        "kernel %s: a global size of %zu x %zu x %zu does "
+                        "nothing",
+                        k->name, global[0], global[1], global[2]);
+    // OpenCL 1.2 refuses a NULL where the source demands a size.
+    if (!local && k->required[0] > 0)
+        local = k->required;
     error = clEnqueueNDRangeKernel(q->queue, k->cl, 3, NULL, global, local, 0,
                                    NULL, q->profile ? &event : NULL);
+    q->last = k->name;
     if (error)
-        return lam_fail_cl(q->ctx, error, "clEnqueueNDRangeKernel", k->name);
-    if (!q->profile)
-        return LAM_OK;
-    q->pending[q->n_pending++] = (struct lam_pending){event, k};
-    if (q->n_pending == sizeof(q->pending) / sizeof(q->pending[0]))
-        return lam_queue_finish(q);
-    return LAM_OK;
-}
-
-static int compare_seconds(const void *a, const void *b)
-{
-    const struct lam_kernel *const *x = a, *const *y = b;
-
-    return ((*x)->seconds < (*y)->seconds) - ((*x)->seconds > (*y)->seconds);
-}
-
-char *lam_queue_profile(struct lam_queue *q)
-{
-    const struct lam_kernel *sorted[512];
-    double total = 0.0;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    int n = 0;
-
-    for (struct lam_kernel *k = q->kernels; k && n < 512; k = k->next)
-        if (k->calls) {
-            sorted[n++] = k;
-            total += k->seconds;
-        }
-    qsort(sorted, (size_t)n, sizeof(sorted[0]), compare_seconds);
-    for (int i = 0; out && i < n; i++)
-        fprintf(out, "%-28s %7ld calls %10.2f ms %9.3f ms each %5.1f %%\n",
-                sorted[i]->name, sorted[i]->calls, 1e3 * sorted[i]->seconds,
-                1e3 * sorted[i]->seconds / (double)sorted[i]->calls,
-                100.0 * sorted[i]->seconds / total);
-    if (out)
-        fclose(out);
-    return text;
-}
-
-void lam_queue_built(const struct lam_queue *q, int *programs, int *hits,
-                     double *seconds)
-{
-    *programs = q->n_programs;
-    *hits = q->n_hits;
-    *seconds = q->build_seconds;
+        return fail_launch(q, k, error, global, local);
+    return lam_queue_track(q, k->name, event);
 }

@@ -269,6 +269,15 @@ static int set_param(struct lam_context *ctx, const struct place *place,
     return err;
 }
 
+int lam_param_set(struct lam_context *ctx, const char *owner,
+                  const struct lam_param *param, void *config,
+                  const char *value)
+{
+    const struct place place = place_of(owner, NULL);
+
+    return set_param(ctx, &place, param, config, value);
+}
+
 static const struct lam_param *find(const struct lam_param *table,
                                     const char *name)
 {

@@ -22,6 +22,11 @@ int lam_params_fill(struct lam_context *ctx, const char *owner,
                     size_t config_size, const struct lam_setting *settings,
                     int n_settings);
 
+// Sets one parameter. LAM_EMODEL as above.
+int lam_param_set(struct lam_context *ctx, const char *owner,
+                  const struct lam_param *param, void *config,
+                  const char *value);
+
 // Splits "a=1 b=2,3" in place-independent copies; commas become blanks. At most
 // max settings, text is modified and must outlive them. -1: not of that form.
 int lam_settings_split(char *text, struct lam_setting *settings, int max);

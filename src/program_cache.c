@@ -1,17 +1,17 @@
-#include "program_cache.h"
-
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "program_cache.h"
 #include "sha256.h"
 
-// File: this header, then the binary.
+// File: this header, without padding, then the binary.
 struct header {
     char magic[8];
-    char key[LAM_PROGRAM_KEY];
+    char key[LAM_PROGRAM_KEY - 1];
     unsigned char digest[32];
     uint64_t size;
 };
@@ -22,12 +22,16 @@ void lam_program_key(const struct lam_queue *q, const char *prelude,
                      const char *source, const char *options,
                      char key[LAM_PROGRAM_KEY])
 {
+    char platform[256] = "";
     const char *const parts[] = {magic,          prelude,       source,
                                  options,        q->row.name,   q->row.platform,
-                                 q->row.version, q->row.driver, q->row.vendor};
+                                 q->row.version, q->row.driver, q->row.vendor,
+                                 platform};
     unsigned char digest[32];
     struct lam_sha256 s;
 
+    clGetPlatformInfo(q->platform, CL_PLATFORM_VERSION, sizeof(platform),
+                      platform, NULL);
     lam_sha256_init(&s);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         lam_sha256_add(&s, parts[i], strlen(parts[i]) + 1);
@@ -35,41 +39,57 @@ void lam_program_key(const struct lam_queue *q, const char *prelude,
     lam_sha256_hex(digest, key);
 }
 
-static bool make_folder(const char *path)
+// Makes a folder and those above it. Binaries of others are never given to a
+// driver, so it must be ours and no one else's to write.
+static bool make_folder(char *path)
 {
     struct stat info;
 
+    for (char *at = path + 1; *at; at++)
+        if (*at == '/') {
+            *at = '\0';
+            mkdir(path, 0700);
+            *at = '/';
+        }
     mkdir(path, 0700);
-    // Binaries of others are never given to a driver.
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode) &&
-           info.st_uid == geteuid() && !(info.st_mode & S_IWOTH);
+           info.st_uid == geteuid() && !(info.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static bool driver_has_cache(const struct lam_queue *q)
+{
+    const char *always = getenv("LAM_CACHE_ALWAYS");
+
+    if (always && strcmp(always, "1") == 0)
+        return false;
+    return strcmp(q->row.platform, "Portable Computing Language") == 0 ||
+           strstr(q->row.platform, "NVIDIA");
 }
 
 void lam_program_cache_open(struct lam_queue *q, const char *wanted)
 {
     const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char folder[1000];
+    char folder[sizeof(q->cache)];
+    int n = 0;
 
     q->cache[0] = '\0';
-    if (wanted) {
-        snprintf(folder, sizeof(folder), "%s", wanted);
-    } else if (strcmp(q->row.platform, "Portable Computing Language") == 0 ||
-               strstr(q->row.platform, "NVIDIA")) {
+    if (driver_has_cache(q))
         return;
-    } else if (base && base[0]) {
-        snprintf(folder, sizeof(folder), "%s/lamina", base);
-    } else if (home && home[0]) {
-        snprintf(folder, sizeof(folder), "%s/.cache", home);
-        mkdir(folder, 0700);
-        snprintf(folder, sizeof(folder), "%s/.cache/lamina", home);
-    } else {
+    if (wanted)
+        n = snprintf(folder, sizeof(folder), "%s", wanted);
+    else if (base && base[0])
+        n = snprintf(folder, sizeof(folder), "%s/lamina", base);
+    else if (home && home[0])
+        n = snprintf(folder, sizeof(folder), "%s/.cache/lamina", home);
+    if (n == 0)
         return;
-    }
-    if (make_folder(folder))
-        snprintf(q->cache, sizeof(q->cache), "%s", folder);
+    if (n < (int)sizeof(folder) && make_folder(folder))
+        memcpy(q->cache, folder, (size_t)n + 1);
     else
         lam_log(q->ctx, LAM_LOG_WARNING,
-                "%s is no folder of ours: built programs are not kept", folder);
+                "built programs are not kept: '%s' is no folder that we alone "
+                "may write",
+                folder);
 }
 
 static void digest_of(const void *data, size_t size, unsigned char digest[32])
@@ -85,18 +105,23 @@ static void digest_of(const void *data, size_t size, unsigned char digest[32])
 static unsigned char *read_binary(const char *path, const char *key,
                                   size_t *size)
 {
-    FILE *file = fopen(path, "rb");
+    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "rb");
     struct stat info;
     struct header header;
     unsigned char digest[32], *data = NULL;
     bool is_good;
 
-    if (!file)
+    if (!file) {
+        if (fd >= 0)
+            close(fd);
         return NULL;
-    is_good = fstat(fileno(file), &info) == 0 && info.st_uid == geteuid() &&
+    }
+    is_good = fstat(fd, &info) == 0 && S_ISREG(info.st_mode) &&
+              info.st_uid == geteuid() &&
               fread(&header, sizeof(header), 1, file) == 1 &&
               memcmp(header.magic, magic, sizeof(magic)) == 0 &&
-              memcmp(header.key, key, LAM_PROGRAM_KEY) == 0 &&
+              memcmp(header.key, key, sizeof(header.key)) == 0 &&
               header.size > 0 &&
               header.size == (uint64_t)info.st_size - sizeof(header);
     if (is_good)
@@ -119,7 +144,7 @@ static unsigned char *read_binary(const char *path, const char *key,
 bool lam_program_cache_load(struct lam_queue *q, const char *key,
                             const char *options, cl_program *program)
 {
-    char path[1100];
+    char path[sizeof(q->cache) + LAM_PROGRAM_KEY + 1];
     size_t size;
     unsigned char *binary;
     cl_int status, error;
@@ -147,8 +172,9 @@ bool lam_program_cache_load(struct lam_queue *q, const char *key,
 void lam_program_cache_store(struct lam_queue *q, const char *key,
                              cl_program program)
 {
-    struct header header = {.size = 0};
-    char path[1100], temporary[1150];
+    struct header header;
+    char path[sizeof(q->cache) + LAM_PROGRAM_KEY + 1];
+    char temporary[sizeof(path) + 24];
     size_t size = 0;
     unsigned char *binary = NULL;
     FILE *file = NULL;
@@ -163,7 +189,7 @@ void lam_program_cache_store(struct lam_queue *q, const char *key,
                                     sizeof(binary), &binary, NULL))
         goto out;
     memcpy(header.magic, magic, sizeof(magic));
-    memcpy(header.key, key, LAM_PROGRAM_KEY);
+    memcpy(header.key, key, sizeof(header.key));
     header.size = size;
     digest_of(binary, size, header.digest);
     snprintf(path, sizeof(path), "%s/%s", q->cache, key);

@@ -13,7 +13,7 @@ void lam_program_key(const struct lam_queue *queue, const char *prelude,
                      char key[LAM_PROGRAM_KEY]);
 // Chooses the folder: `wanted`, else $XDG_CACHE_HOME/lamina, else
 // ~/.cache/lamina. None where the driver keeps a cache of its own (PoCL,
-// NVIDIA), unless `wanted` is given.
+// NVIDIA), unless LAM_CACHE_ALWAYS=1 is in the environment.
 void lam_program_cache_open(struct lam_queue *queue, const char *wanted);
 bool lam_program_cache_load(struct lam_queue *queue, const char *key,
                             const char *options, cl_program *program);

@@ -1,5 +1,6 @@
 // queue.h - inside of an opened device, for the files that talk to OpenCL:
-// device.c, buffer.c, kernel.c, gemm.c, host.c. No one else includes it.
+// device.c, queue.c, buffer.c, kernel.c, program_cache.c, gemm.c, gemm_cpu.c,
+// host.c. No one else includes it.
 #ifndef LAM_QUEUE_H
 #define LAM_QUEUE_H
 
@@ -7,7 +8,22 @@
 
 #include "device.h"
 
-enum { LAM_CANARY_BYTES = 4096 };
+enum { LAM_CANARY_BYTES = 4096, LAM_MAX_DEVICES = 64 };
+
+// A device and where it was found.
+struct lam_found {
+    cl_platform_id platform;
+    cl_device_id device;
+    struct lam_device_row row;
+};
+
+// Time spent under one name.
+struct lam_timing {
+    char *name;
+    double seconds;
+    long calls;
+    struct lam_timing *next;
+};
 
 struct lam_kernel {
     cl_kernel cl;
@@ -15,15 +31,25 @@ struct lam_kernel {
     char *key; // source, name, options and real, as a hash in hexadecimal
     char *name;
     int real;
+    size_t required[3]; // reqd_work_group_size; zeros without
     struct lam_kernel *next;
-    // profile
-    double seconds;
-    long calls;
 };
 
 struct lam_pending {
     cl_event event;
-    struct lam_kernel *kernel;
+    struct lam_timing *timing;
+};
+
+// Tile sizes and kernels of lam_gemm_cpu; tile NULL: none yet.
+struct lam_gemm_tiling {
+    struct lam_kernel *plain, *tile, *reduce;
+    int rows, columns, depth, tiles;
+};
+
+struct lam_buffer {
+    struct lam_queue *queue;
+    cl_mem cl;
+    size_t bytes;
 };
 
 struct lam_queue {
@@ -34,32 +60,39 @@ struct lam_queue {
     cl_context context;
     cl_command_queue queue;
     double timeout_s;
-    bool poison, canary, profile, is_lost;
+    bool poison, canary, profile;
+    bool is_lost;     // nothing more is enqueued
+    bool is_hung;     // nor released: a driver may wait in a release for ever
     char cache[1024]; // folder of built programs, "" for none
-    const char *last; // the last kernel or transfer enqueued
+    const char *last; // name of the last kernel enqueued
     size_t allocated, peak;
     int n_buffers, n_programs, n_hits;
     double build_seconds;
     struct lam_kernel *kernels;
+    struct lam_gemm_tiling tiling[2]; // by real: LAM_F32, LAM_F64
+    struct lam_buffer parts;          // scratch of the GEMM, cl NULL: none yet
+    struct lam_timing *timings;
     struct lam_pending pending[256];
     int n_pending;
 };
 
-struct lam_buffer {
-    struct lam_queue *queue;
-    cl_mem cl;
-    size_t bytes;
-};
+// All usable devices that fit `wanted`, best first: GPUs before processors,
+// more compute units first. LAM_EDEVICE when none does.
+int lam_device_choose(struct lam_context *ctx, const char *wanted,
+                      struct lam_found found[LAM_MAX_DEVICES], int *n);
 
-// Turns a CL error into a status and a sentence that names call and error.
-int lam_fail_cl(struct lam_context *ctx, cl_int error, const char *call,
-                const char *what);
 const char *lam_cl_error_name(cl_int error);
+// Turns a CL error into a status and a sentence that names call and error.
+// what: what the call was for, or "".
+int lam_fail_cl(struct lam_queue *queue, cl_int error, const char *call,
+                const char *what);
+// LAM_ELOST when the device was lost before.
+int lam_queue_usable(struct lam_queue *queue);
 // Waits for an event, at most the queue's time-out. Releases it.
 int lam_queue_wait(struct lam_queue *queue, cl_event event);
-// Adds the times of the pending events to their kernels.
-int lam_queue_collect(struct lam_queue *queue);
-void lam_queue_kernels_free(struct lam_queue *queue);
+// Adds the time of an event to a name, later. NULL, without profile: nothing.
+int lam_queue_track(struct lam_queue *queue, const char *name, cl_event event);
+double lam_queue_now(void); // seconds of a steady clock
 
 int lam_queue_kernel(struct lam_queue *queue, int real, const char *source,
                      const char *name, const char *options,
@@ -67,7 +100,17 @@ int lam_queue_kernel(struct lam_queue *queue, int real, const char *source,
 int lam_queue_launch(struct lam_queue *queue, struct lam_kernel *kernel,
                      const struct lam_arg *args, int n_args,
                      const size_t global[3], const size_t local[3]);
+void lam_queue_kernels_free(struct lam_queue *queue);
+
+// On processors lam_gemm_cpu, else lam_gemm_clblast.
 int lam_queue_gemm(struct lam_queue *queue, int real,
+                   const struct lam_gemm *gemm);
+int lam_gemm_clblast(struct lam_queue *queue, int real,
+                     const struct lam_gemm *gemm);
+int lam_gemm_cpu(struct lam_queue *queue, int real,
+                 const struct lam_gemm *gemm);
+// The plain kernel, one work-item per element: the reference of the others.
+int lam_gemm_plain(struct lam_queue *queue, int real,
                    const struct lam_gemm *gemm);
 
 #endif

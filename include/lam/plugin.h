@@ -73,6 +73,15 @@ struct lam_tensor {
     void *buffer; // opaque, owned by the core; NULL: absent or not wanted
 };
 
+static inline int64_t lam_elements(const struct lam_shape *shape)
+{
+    int64_t n = 1;
+
+    for (int i = 0; i < shape->rank; i++)
+        n *= shape->dim[i];
+    return n;
+}
+
 // ------------------------------------------------------------- parameters --
 
 enum lam_param_kind {

@@ -1,0 +1,18 @@
+// concat: dst[offset_dst + n * row_dst + i] = src[offset_src + n * row_src + i]
+// for i < row. Work-item (i, -, n) moves a chunk of elements of image n.
+kernel void concat_copy(const global real *restrict src,
+                        global real *restrict dst, const long offset_src,
+                        const long offset_dst, const long row_src,
+                        const long row_dst, const long row, const int chunk)
+{
+    const long first = get_global_id(0) * (long)chunk;
+    const long last = min(first + chunk, row);
+    const long n = get_global_id(2);
+
+    if (get_global_id(1) > 0)
+        return;
+    src += offset_src + n * row_src;
+    dst += offset_dst + n * row_dst;
+    for (long i = first; i < last; i++)
+        dst[i] = src[i];
+}

@@ -1,0 +1,256 @@
+// conv_direct: small from big, or big from small (see conv_plain.cl), for
+// processors with vectors of VW floats.
+//
+// Both become sums over taps of equal step: where small is made, big is cut
+// into sh*sw images of every sh-th row and sw-th column; where big is made,
+// each of its sh*sw phases is a small convolution of its own. A work-item
+// copies a chunk of its source with its zeros into `region`, which stays in the
+// cache, as [C][phases][rows][pitch]; results and taps then differ by constant
+// distances, and a tile of KR channels x NV vectors of results lies in
+// registers. Tiles run along the rows of the region as if they were one; zeros
+// right of a row are also those left of the next.
+//
+// packed is [groups][K / KR][phases][C][taps of the phase][KR], K and C being
+// the channels per group of the result and of the source.
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define VECTOR JOIN(float, VW)
+#define LOAD JOIN(vload, VW)
+#define STORE JOIN(vstore, VW)
+#define TILE (NV * VW)
+#define MAX_TAPS 256
+
+// The phase of big's rows that tap r of a small row falls into.
+int phase_of(const int r, const int dilation, const int before,
+             const int stride)
+{
+    const int phase = (r * dilation - before) % stride;
+
+    return phase < 0 ? phase + stride : phase;
+}
+
+int taps_of(const int n, const int dilation, const int before,
+            const int stride, const int phase)
+{
+    int taps = 0;
+
+    for (int r = 0; r < n; r++)
+        taps += phase_of(r, dilation, before, stride) == phase;
+    return taps;
+}
+
+int floor_div(const int a, const int b)
+{
+    return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
+
+// A work-item packs one source channel of one block of KR.
+kernel void conv_pack(const global float *restrict weight,
+                      global float *restrict packed, const int groups,
+                      const int C, const int K, const int R, const int S,
+                      const int sh, const int sw, const int dh, const int dw,
+                      const int top, const int left, const int makes_big)
+{
+    const int c = get_global_id(0), KB = (K + KR - 1) / KR;
+    const int g = get_global_id(1) / KB, k0 = get_global_id(1) % KB * KR;
+    const int T = R * S, A = makes_big ? sh : 1, B = makes_big ? sw : 1;
+    global float *to = packed + (size_t)get_global_id(1) * C * T * KR;
+    int before = 0;
+
+    if (c >= C || g >= groups)
+        return;
+    for (int phase = 0; phase < A * B; phase++) {
+        const int a = phase / B, b = phase % B;
+        const int taps = makes_big ? taps_of(R, dh, top, sh, a) *
+                                         taps_of(S, dw, left, sw, b)
+                                   : T;
+        global float *at = to + ((size_t)before * C + (size_t)c * taps) * KR;
+
+        before += taps;
+        for (int t = 0; t < T; t++) {
+            if (makes_big && (phase_of(t / S, dh, top, sh) != a ||
+                              phase_of(t % S, dw, left, sw) != b))
+                continue;
+            for (int q = 0; q < KR; q++) {
+                const int k = k0 + q;
+                const size_t i = makes_big ? ((size_t)g * C + c) * K + k
+                                           : ((size_t)g * K + k) * C + c;
+
+                at[q] = k < K ? weight[i * T + t] : 0.0f;
+            }
+            at += KR;
+        }
+    }
+}
+
+// Row `from` of src, every step-th element from `first`, n of them, zeros where
+// there is none.
+void copy_row(const global float *src, const int rows, const int columns,
+              const int from, const int first, const int step,
+              global float *to, const int n)
+{
+    int begin = first < 0 ? min(n, (step - 1 - first) / step) : 0;
+    int end = columns > first ? min(n, (columns - 1 - first) / step + 1) : 0;
+    int i = 0;
+
+    if (from < 0 || from >= rows)
+        begin = end = 0;
+    src += (long)from * columns + first;
+    for (; i < begin; i++)
+        to[i] = 0.0f;
+    if (step == 1)
+        for (; i + VW <= end; i += VW)
+            STORE(LOAD(0, src + i), 0, to + i);
+    for (; i < end; i++)
+        to[i] = src[i * step];
+    for (; i < n; i++)
+        to[i] = 0.0f;
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_direct(const global float *restrict x,
+            const global float *restrict packed,
+            const global float *restrict bias, global float *y,
+            global float *region, const long region_size, const int items,
+            const int groups, const int C, const int H, const int W,
+            const int K, const int P, const int Q, const int R, const int S,
+            const int sh, const int sw, const int dh, const int dw,
+            const int top, const int left, const int makes_big,
+            const int rows, const int columns, const int splits)
+{
+    // Phases of the source and of the result.
+    const int A = makes_big ? 1 : sh, B = makes_big ? 1 : sw;
+    const int YA = makes_big ? sh : 1, YB = makes_big ? sw : 1;
+    const int grid_rows = (P + YA - 1) / YA, grid_columns = (Q + YB - 1) / YB;
+    const int from_row = makes_big ? floor_div(top - (R - 1) * dh, sh) : -top;
+    const int from_column =
+        makes_big ? floor_div(left - (S - 1) * dw, sw) : -left;
+    const int more_rows = makes_big ? (sh - 1 + top) / sh - from_row
+                                    : (R - 1) * dh / sh;
+    const int more_columns = makes_big ? (sw - 1 + left) / sw - from_column
+                                       : (S - 1) * dw / sw;
+    const int n_down = (grid_rows + rows - 1) / rows;
+    const int n_across = (grid_columns + columns - 1) / columns;
+    const int KB = (K + KR - 1) / KR;
+    int offset[MAX_TAPS];
+    float lanes[KR * TILE];
+
+    region += get_global_id(0) * region_size;
+    for (int item = get_global_id(0); item < items;
+         item += get_global_size(0)) {
+        const int split = item % splits, at = item / splits;
+        const int j0 = at % n_across * columns;
+        const int i0 = at / n_across % n_down * rows;
+        const int ng = at / n_across / n_down, g = ng % groups;
+        const int ib = min(rows, grid_rows - i0);
+        const int jb = min(columns, grid_columns - j0);
+        const int LR = ib + more_rows;
+        const int shared_zeros =
+            B == 1 ? min(-from_column,
+                         j0 == 0 ? from_column + jb + more_columns - W : 0)
+                   : 0;
+        const int pitch = jb + more_columns - max(shared_zeros, 0);
+        const int plane = A * B * LR * pitch;
+        const int kb_end = (split + 1) * KB / splits;
+        int before = 0;
+
+        for (int i = 0; i < shared_zeros; i++)
+            region[C * plane + i] = 0.0f;
+        for (int c = 0; c < C; c++) {
+            const global float *src = x + ((size_t)ng * C + c) * H * W;
+            global float *to = region + c * plane;
+
+            for (int phase = 0; phase < A * B; phase++)
+                for (int i = 0; i < LR; i++, to += pitch)
+                    copy_row(src, H, W, (i0 + i) * A + phase / B + from_row,
+                             j0 * B + phase % B + from_column, B, to, pitch);
+        }
+        for (int phase = 0; phase < YA * YB; phase++) {
+            const int a = phase / YB, b = phase % YB;
+            const int height = min(ib, (P - a + YA - 1) / YA - i0);
+            const int width = min(jb, (Q - b + YB - 1) / YB - j0);
+            const int length = (height - 1) * pitch + width;
+            const size_t panel = (size_t)before * C * KR;
+            int taps = 0;
+
+            for (int r = 0; r < R; r++)
+                for (int s = 0; s < S; s++) {
+                    if (makes_big && (phase_of(r, dh, top, sh) != a ||
+                                      phase_of(s, dw, left, sw) != b))
+                        continue;
+                    offset[taps++] =
+                        makes_big
+                            ? ((a + top - r * dh) / sh - from_row) * pitch +
+                                  (b + left - s * dw) / sw - from_column
+                            : ((r * dh % sh * B + s * dw % sw) * LR +
+                               r * dh / sh) *
+                                      pitch +
+                                  s * dw / sw;
+                }
+            before += taps;
+            if (height < 1 || width < 1)
+                continue;
+            for (int kb = split * KB / splits; kb < kb_end; kb++)
+                for (int o = 0; o < length; o += TILE) {
+                    const global float *source = region + o;
+                    const global float *w =
+                        packed + (size_t)(g * KB + kb) * C * R * S * KR +
+                        panel;
+                    const int kn = min(KR, K - kb * KR);
+                    int row = o / pitch, column = o % pitch;
+                    global float *to =
+                        y + ((size_t)ng * K + kb * KR) * P * Q +
+                        (size_t)(i0 * YA + a) * Q + j0 * YB + b;
+                    VECTOR sum[KR][NV];
+
+#pragma unroll
+                    for (int q = 0; q < KR; q++)
+#pragma unroll
+                        for (int v = 0; v < NV; v++)
+                            sum[q][v] =
+                                bias && q < kn ? bias[g * K + kb * KR + q]
+                                               : 0.0f;
+                    for (int c = 0; c < C; c++, source += plane)
+                        for (int t = 0; t < taps; t++, w += KR) {
+                            VECTOR in[NV];
+
+#pragma unroll
+                            for (int v = 0; v < NV; v++)
+                                in[v] = LOAD(v, source + offset[t]);
+#pragma unroll
+                            for (int q = 0; q < KR; q++)
+#pragma unroll
+                                for (int v = 0; v < NV; v++)
+                                    sum[q][v] += w[q] * in[v];
+                        }
+                    if (YB == 1 && column + TILE <= width) {
+                        to += (size_t)row * YA * Q + column;
+#pragma unroll
+                        for (int q = 0; q < KR; q++)
+                            if (q < kn)
+#pragma unroll
+                                for (int v = 0; v < NV; v++)
+                                    STORE(sum[q][v], v,
+                                          to + (size_t)q * P * Q);
+                        continue;
+                    }
+#pragma unroll
+                    for (int q = 0; q < KR; q++)
+#pragma unroll
+                        for (int v = 0; v < NV; v++)
+                            STORE(sum[q][v], q * NV + v, lanes);
+                    for (int lane = 0; lane < TILE && row < height;
+                         row++, column = 0) {
+                        const int n = min(width - column, TILE - lane);
+
+                        for (int q = 0; q < kn; q++)
+                            for (int i = 0; i < n; i++)
+                                to[(size_t)q * P * Q + (size_t)row * YA * Q +
+                                   (column + i) * YB] =
+                                    lanes[q * TILE + lane + i];
+                        lane += pitch - column;
+                    }
+                }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// norm_backward: the gradients of what norm.cl makes, which includes this.
+
+// parts[i] is the sum of dy over chunk i, parts[chunks + i] that of
+// dy * (x - mean).
+kernel void norm_sums(const global real *restrict x,
+                      const global real *restrict dy,
+                      const global real *restrict moments,
+                      global real *restrict parts, const long size,
+                      const long K, const long chunks, const int per,
+                      const int divisor, const int sets)
+{
+    local real shared[LANES];
+    const int lane = get_local_id(0);
+    const long first = get_group_id(0) * (long)per;
+    const long last = min(first + per, chunks);
+
+    for (long i = first; i < last; i++) {
+        const long start = i % K * CHUNK, plane = i / K;
+        const int n = min(size - start, (long)CHUNK);
+        const real m = moments[plane / divisor % sets];
+        const global real *at = x + plane * size + start;
+        const global real *g = dy + plane * size + start;
+        wide sum = (wide)(REAL(0.0)), product = (wide)(REAL(0.0));
+        real rest = REAL(0.0), rest_product = REAL(0.0);
+
+        for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH) {
+            const wide v = LOAD(g + j);
+
+            sum += v;
+            product += v * (LOAD(at + j) - m);
+        }
+        for (int j = n - n % WIDTH + lane; j < n; j += LANES) {
+            rest += g[j];
+            rest_product += g[j] * (at[j] - m);
+        }
+        rest = norm_across(TOTAL(sum) + rest, shared);
+        rest_product = norm_across(TOTAL(product) + rest_product, shared);
+        if (lane == 0) {
+            parts[i] = rest;
+            parts[chunks + i] = rest_product;
+        }
+    }
+}
+
+// Gradients of weight and bias; d_weight and d_bias may be null. One work-group
+// per channel.
+kernel void norm_weights(const global real *parts, const global real *moments,
+                         global real *d_weight, global real *d_bias,
+                         const long K, const long chunks, const int N,
+                         const int C, const int divisor, const int sets)
+{
+    local real shared[LANES];
+    const int c = get_group_id(0), lane = get_local_id(0);
+    real sum = REAL(0.0), lost = REAL(0.0);
+    real product = REAL(0.0), product_lost = REAL(0.0);
+
+    for (long j = lane; j < N * K; j += LANES) {
+        const long plane = j / K * C + c, i = plane * K + j % K;
+
+        norm_add(&sum, &lost, parts[i]);
+        norm_add(&product, &product_lost,
+                 parts[chunks + i] * moments[sets + plane / divisor % sets]);
+    }
+    sum = norm_across(sum, shared);
+    product = norm_across(product, shared);
+    if (lane)
+        return;
+    if (d_bias)
+        d_bias[c] = sum;
+    if (d_weight)
+        d_weight[c] = product;
+}
+
+// Behind the 2 * chunks sums in parts: for each set the mean of weight * dy,
+// then inverse^2 times the mean of weight * dy * (x - mean).
+kernel void norm_means(global real *parts, const global real *moments,
+                       const global real *weight, const long size, const long K,
+                       const long chunks, const int planes, const int C,
+                       const int divisor, const int step, const int sets)
+{
+    local real shared[LANES];
+    const int set = get_group_id(0), lane = get_local_id(0);
+    const real count = (real)planes * size, inverse = moments[sets + set];
+    real sum = REAL(0.0), lost = REAL(0.0);
+    real product = REAL(0.0), product_lost = REAL(0.0);
+
+    for (long j = lane; j < planes * K; j += LANES) {
+        const long plane = (long)set * divisor + j / K * step;
+        const long i = plane * K + j % K;
+        const real w = weight ? weight[plane % C] : REAL(1.0);
+
+        norm_add(&sum, &lost, parts[i] * w);
+        norm_add(&product, &product_lost, parts[chunks + i] * w);
+    }
+    sum = norm_across(sum, shared);
+    product = norm_across(product, shared);
+    if (lane)
+        return;
+    parts[2 * chunks + set] = sum / count;
+    parts[2 * chunks + sets + set] = product / count * inverse * inverse;
+}
+
+// dx = inverse * (weight * dy - means[set] - (x - mean) * means[sets + set]);
+// dy and dx may be one buffer.
+kernel void norm_gradient(const global real *x, const global real *dy,
+                          global real *dx, const global real *parts,
+                          const global real *moments, const global real *weight,
+                          const long size, const long K, const long chunks,
+                          const int per, const int C, const int divisor,
+                          const int sets)
+{
+    const int lane = get_local_id(0);
+    const long first = get_group_id(0) * (long)per;
+    const long last = min(first + per, chunks);
+    const global real *means = parts + 2 * chunks;
+
+    for (long i = first; i < last; i++) {
+        const long start = i % K * CHUNK, plane = i / K;
+        const long base = plane * size + start;
+        const int n = min(size - start, (long)CHUNK);
+        const int set = plane / divisor % sets;
+        const real m = moments[set], s = moments[sets + set];
+        const real a = weight ? weight[plane % C] * s : s;
+        const real b = s * means[set], c = s * means[sets + set];
+        const global real *at = x + base, *g = dy + base;
+        global real *to = dx + base;
+
+        for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH)
+            STORE(LOAD(g + j) * a - b - (LOAD(at + j) - m) * c, to + j);
+        for (int j = n - n % WIDTH + lane; j < n; j += LANES)
+            to[j] = g[j] * a - b - (at[j] - m) * c;
+    }
+}

@@ -1,0 +1,225 @@
+// conv.h - what conv2d and conv_transpose2d share.
+//
+// Both are one map between a `big` and a `small` image,
+//   small[n,k,p,q] = sum over c, r, s of
+//       big[n, c, p*sh + r*dh - top, q*sw + s*dw - left] * w[k,c,r,s]
+// conv2d runs it from big to small and sends gradients back by its adjoint;
+// conv_transpose2d runs the adjoint and sends gradients back by the map. The
+// weight's gradient is the same for both.
+#ifndef CONV_H
+#define CONV_H
+
+#include "lam/plugin.h"
+
+struct conv_config {
+    int32_t filters, kernel[2], stride[2], dilation[2], groups, pad;
+    struct lam_list pads;
+    int32_t output_padding[2]; // conv_transpose2d only
+    int32_t has_bias, init, icnr;
+    double init_scale;
+};
+
+enum { CONV_SAME, CONV_VALID, CONV_EXPLICIT };
+
+// Rows of the parameter tables that both have.
+#define CONV_OFFSET(member) offsetof(struct conv_config, member)
+#define CONV_PARAMS(pad_doc, pad_names, init_names)                            \
+    {"filters", LAM_PARAM_INT, CONV_OFFSET(filters), NULL, 1,                  \
+     1 << 20,   NULL,          "output channels",    0},                       \
+        {"kernel",                                                             \
+         LAM_PARAM_PAIR,                                                       \
+         CONV_OFFSET(kernel),                                                  \
+         NULL,                                                                 \
+         1,                                                                    \
+         255,                                                                  \
+         NULL,                                                                 \
+         "height and width of the kernel",                                     \
+         0},                                                                   \
+        {"stride", LAM_PARAM_PAIR, CONV_OFFSET(stride),    "1", 1,             \
+         255,      NULL,           "step down and across", 0},                 \
+        {"dilation",                                                           \
+         LAM_PARAM_PAIR,                                                       \
+         CONV_OFFSET(dilation),                                                \
+         "1",                                                                  \
+         1,                                                                    \
+         1024,                                                                 \
+         NULL,                                                                 \
+         "distance of neighbouring taps of the kernel",                        \
+         0},                                                                   \
+        {"groups",                                                             \
+         LAM_PARAM_INT,                                                        \
+         CONV_OFFSET(groups),                                                  \
+         "1",                                                                  \
+         1,                                                                    \
+         1 << 20,                                                              \
+         NULL,                                                                 \
+         "input and output channels are cut into this many parts",             \
+         0},                                                                   \
+        {"pad", LAM_PARAM_CHOICE, CONV_OFFSET(pad), "same", 0,                 \
+         0,     pad_names,        pad_doc,          0},                        \
+        {"pads",                                                               \
+         LAM_PARAM_LIST,                                                       \
+         CONV_OFFSET(pads),                                                    \
+         "",                                                                   \
+         0,                                                                    \
+         1 << 20,                                                              \
+         NULL,                                                                 \
+         "top left bottom right, with pad: explicit",                          \
+         0},                                                                   \
+        {"bias",                                                               \
+         LAM_PARAM_BOOL,                                                       \
+         CONV_OFFSET(has_bias),                                                \
+         "true",                                                               \
+         0,                                                                    \
+         0,                                                                    \
+         NULL,                                                                 \
+         "a learnt constant per output channel",                               \
+         0},                                                                   \
+        {"init", LAM_PARAM_CHOICE, CONV_OFFSET(init),       "he", 0,           \
+         0,      init_names,       "how the weight starts", 0},                \
+        {"init_scale",                                                         \
+         LAM_PARAM_REAL,                                                       \
+         CONV_OFFSET(init_scale),                                              \
+         "0.05",                                                               \
+         0,                                                                    \
+         1000,                                                                 \
+         NULL,                                                                 \
+         "spread of init truncated and uniform",                               \
+         0},                                                                   \
+    {                                                                          \
+        "icnr", LAM_PARAM_INT, CONV_OFFSET(icnr), "2", 1, 64, NULL,            \
+            "factor of the pixel shuffle that follows init icnr", 0            \
+    }
+
+struct conv_geometry {
+    int n, groups;
+    int c, h, w; // of big, all groups
+    int k, p, q; // of small, all groups
+    int r, s, sh, sw, dh, dw;
+    int top, left; // zeros before big
+};
+
+enum { CONV_SMALL, CONV_BIG }; // what is made: small from big, or the adjoint
+
+struct conv_plain {
+    struct lam_kernel *small, *big, *weight, *bias, *reduce;
+};
+
+// How one pass of the direct kernels is cut, conv_direct.c and conv_dweight.c.
+struct conv_cut {
+    int rows, columns;    // of a chunk of results
+    int splits;           // of the channels, over work-items
+    int items, n_workers; // work-items take item after item
+    int64_t region;       // floats a work-item works in
+    // Of the weight's gradient.
+    int channels;                  // of big, held at once
+    int parts;                     // of the chunks, with sums of their own
+    int64_t partial_at, region_at; // in floats of the scratch
+};
+
+struct conv_direct {
+    struct lam_kernel *pack, *run, *reduce;
+    struct conv_cut cut;
+    uint64_t packed; // weights_version of what persist holds
+};
+
+struct conv_gemm {
+    struct lam_kernel *columns, *uncolumns, *start;
+};
+
+struct conv_state {
+    struct conv_geometry geometry;
+    struct conv_plain plain;
+    struct conv_direct direct[3]; // by enum lam_pass
+    struct conv_gemm gemm;
+};
+
+// What differs, in conv2d.c and conv_transpose2d.c: the geometry, and what the
+// layer makes when it runs forward.
+int conv_geometry(const struct lam_layer *layer, const struct lam_shape *in,
+                  struct conv_geometry *g);
+extern const int conv_makes;
+
+// The callbacks of both, conv_layer.c.
+int conv_prepare(struct lam_layer *layer, const struct lam_io *io);
+int conv_run(struct lam_layer *layer, const struct lam_io *io);
+int conv_backward(struct lam_layer *layer, const struct lam_io *io);
+extern const struct lam_variant conv_variants[];
+
+// Checks what both layers ask of their input, conv_shape.c.
+int conv_check(const struct lam_layer *layer, const struct lam_shape *in);
+// Fills in weight, and bias if there is one. small_first: [filters, inputs /
+// groups, R, S], else [inputs, filters / groups, R, S].
+void conv_weights(const struct conv_config *config, struct lam_shapes *shapes,
+                  bool small_first, double fan_in, double fan_out);
+
+// Plain kernels, conv_plain.c. bias may be NULL.
+int conv_plain_prepare(const struct lam_host *host, struct conv_plain *plain);
+int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
+                   const struct conv_geometry *g, int made,
+                   const struct lam_tensor *src,
+                   const struct lam_tensor *weight,
+                   const struct lam_tensor *bias, const struct lam_tensor *dst);
+int conv_plain_weight(const struct lam_host *host,
+                      const struct conv_plain *plain,
+                      const struct conv_geometry *g,
+                      const struct lam_tensor *big,
+                      const struct lam_tensor *small,
+                      const struct lam_tensor *scratch,
+                      const struct lam_tensor *d_weight);
+// Sums over all but the channels of dy.
+int conv_plain_bias(const struct lam_host *host, const struct conv_plain *plain,
+                    const struct lam_tensor *dy,
+                    const struct lam_tensor *scratch,
+                    const struct lam_tensor *d_bias);
+// sums[i] = sum over blocks of partial[blocks, n].
+int conv_plain_reduce(const struct lam_host *host,
+                      const struct conv_plain *plain,
+                      const struct lam_tensor *partial,
+                      const struct lam_tensor *sums, int64_t n, int blocks);
+// Bytes of scratch of the weight and the bias.
+int64_t conv_plain_scratch(const struct lam_host *host,
+                           const struct conv_geometry *g);
+
+// Kernels for processors: conv_direct.c makes small or big.
+int conv_direct_score(const struct lam_host *host,
+                      const struct conv_geometry *g);
+void conv_direct_workspace(const struct lam_host *host,
+                           const struct conv_geometry *g, int made,
+                           int64_t *scratch, int64_t *persist);
+int conv_direct_prepare(const struct lam_host *host,
+                        const struct conv_geometry *g, int made,
+                        struct conv_direct *direct);
+int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
+                    int made, struct conv_direct *direct,
+                    const struct lam_tensor *src, const struct lam_tensor *bias,
+                    const struct lam_tensor *dst, const struct lam_io *io);
+// conv_dweight.c makes the gradients of the weight and, where d_bias is not
+// NULL, of a bias of small.
+void conv_dweight_workspace(const struct lam_host *host,
+                            const struct conv_geometry *g, int64_t *scratch);
+int conv_dweight_prepare(const struct lam_host *host,
+                         const struct conv_geometry *g,
+                         struct conv_direct *direct);
+int conv_dweight_run(const struct lam_host *host,
+                     const struct conv_plain *plain,
+                     const struct conv_geometry *g,
+                     const struct conv_direct *direct,
+                     const struct lam_tensor *big,
+                     const struct lam_tensor *small, const struct lam_io *io,
+                     const struct lam_tensor *d_bias);
+// By matrix products, conv_gemm.c.
+int conv_gemm_score(const struct lam_host *host, const struct conv_geometry *g);
+int64_t conv_gemm_scratch(const struct lam_host *host,
+                          const struct conv_geometry *g);
+int conv_gemm_prepare(const struct lam_host *host, struct conv_gemm *gemm);
+int conv_gemm_run(const struct lam_host *host, const struct conv_gemm *gemm,
+                  const struct conv_geometry *g, int made,
+                  const struct lam_tensor *src, const struct lam_tensor *bias,
+                  const struct lam_tensor *dst, const struct lam_io *io);
+int conv_gemm_weight(const struct lam_host *host, const struct conv_gemm *gemm,
+                     const struct conv_geometry *g,
+                     const struct lam_tensor *big,
+                     const struct lam_tensor *small, const struct lam_io *io);
+
+#endif

@@ -1,0 +1,281 @@
+// The direct kernels for processors, that make small or big: how the work is
+// cut, and the weights packed.
+#include "conv.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "conv_direct.cl.h"
+
+enum {
+    MAX_TAPS = 256,      // of the kernel's table
+    BUDGET = 128 * 1024, // floats of a region that a core's cache keeps
+    MIN_ITEMS = 8        // so that cores share the work of a small image
+};
+
+// Registers of a tile: filters x vectors x width of a vector.
+struct tile {
+    int kr, nv, vw;
+};
+
+// One pass, seen from its result.
+struct pass {
+    int c, k;          // channels of a group of the source and the result
+    int rows, columns; // of the grid of results, of one phase
+    int more[2];       // rows and columns of the source beyond the results
+    int shared;        // zeros at the end of a whole row and before the next
+    int phases;        // of the source
+    int height, width; // of the source
+    int p, q;          // of the result
+    int result_phases;
+};
+
+static struct tile tile_of(const struct lam_host *host, int k)
+{
+    const int width = host->device.vector_width;
+    const int vw = width >= 16 ? 16 : width >= 8 ? 8 : 4;
+
+    if (k <= 2)
+        return (struct tile){2, vw == 16 ? 6 : 4, vw};
+    return (struct tile){vw == 16 ? 8 : 4, 3, vw};
+}
+
+static int div_up(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+static int floor_div(int a, int b)
+{
+    return a >= 0 ? a / b : -((b - 1 - a) / b);
+}
+
+static int shared_zeros(int before, int more, int results, int source)
+{
+    const int after = results + more - before - source;
+    const int both = before < after ? before : after;
+
+    return both > 0 ? both : 0;
+}
+
+static struct pass pass_of(const struct conv_geometry *g, int made)
+{
+    const int reach[] = {(g->r - 1) * g->dh, (g->s - 1) * g->dw};
+    const int from = floor_div(g->left - reach[1], g->sw);
+    const int more = (g->sw - 1 + g->left) / g->sw - from;
+
+    if (made == CONV_SMALL)
+        return (struct pass){
+            .c = g->c / g->groups,
+            .k = g->k / g->groups,
+            .rows = g->p,
+            .columns = g->q,
+            .more = {reach[0] / g->sh, reach[1] / g->sw},
+            .shared =
+                g->sw > 1 ? 0 : shared_zeros(g->left, reach[1], g->q, g->w),
+            .phases = g->sh * g->sw,
+            .height = g->h,
+            .width = g->w,
+            .p = g->p,
+            .q = g->q,
+            .result_phases = 1};
+    return (struct pass){
+        .c = g->k / g->groups,
+        .k = g->c / g->groups,
+        .rows = div_up(g->h, g->sh),
+        .columns = div_up(g->w, g->sw),
+        .more = {(g->sh - 1 + g->top) / g->sh -
+                     floor_div(g->top - reach[0], g->sh),
+                 more},
+        .shared = shared_zeros(-from, more, div_up(g->w, g->sw), g->q),
+        .phases = 1,
+        .height = g->p,
+        .width = g->q,
+        .p = g->h,
+        .q = g->w,
+        .result_phases = g->sh * g->sw};
+}
+
+// Distance of the rows of a region.
+static int pitch_of(const struct pass *p, int columns)
+{
+    return columns + p->more[1] - (columns == p->columns ? p->shared : 0);
+}
+
+static int64_t region_of(const struct pass *p, const struct tile *tile,
+                         int rows, int columns)
+{
+    return (int64_t)p->c * p->phases * (rows + p->more[0]) *
+               (columns + p->more[1]) +
+           (int64_t)tile->nv * tile->vw;
+}
+
+// Cycles of all chunks of this size, roughly; images is how often they come.
+static double cost_of(const struct pass *p, const struct tile *tile, int taps,
+                      int images, int rows, int columns)
+{
+    const int width = tile->nv * tile->vw;
+    const int length = (rows - 1) * pitch_of(p, columns) + columns;
+    const double tiles = (double)div_up(length, width) *
+                         div_up(p->k, tile->kr) * p->result_phases;
+    const double per_tile =
+        (double)p->c * taps / p->result_phases * tile->kr * tile->nv + 100.0;
+    const double region = (double)region_of(p, tile, rows, columns);
+    const double slower = fmax(1.0, 0.9 + 0.1 * region / BUDGET);
+    const double chunks =
+        (double)div_up(p->rows, rows) * div_up(p->columns, columns);
+    const double items = chunks * images * div_up(p->k, tile->kr);
+
+    return (tiles * per_tile * fmin(slower, 1.5) + 0.7 * region) * chunks *
+           fmax(1.0, MIN_ITEMS / items);
+}
+
+static void choose_cut(const struct lam_host *host,
+                       const struct conv_geometry *g, int made,
+                       struct conv_cut *cut)
+{
+    const struct pass p = pass_of(g, made);
+    const struct tile tile = tile_of(host, p.k);
+    const int units = host->device.compute_units;
+    const int blocks = div_up(p.k, tile.kr);
+    double best = INFINITY;
+    int64_t chunks;
+
+    *cut = (struct conv_cut){.rows = 1, .columns = 1};
+    for (int n = 1; n <= 64 && n <= p.columns; n++)
+        for (int rows = 1; rows <= p.rows && rows <= 64; rows++) {
+            const int columns = div_up(p.columns, n);
+            const double cost = cost_of(&p, &tile, g->r * g->s,
+                                        g->n * g->groups, rows, columns);
+
+            if (cost < best) {
+                best = cost;
+                cut->rows = rows;
+                cut->columns = columns;
+            }
+        }
+    chunks = (int64_t)g->n * g->groups * div_up(p.rows, cut->rows) *
+             div_up(p.columns, cut->columns);
+    cut->splits = 1;
+    while (chunks * cut->splits < 8 * units && cut->splits < blocks)
+        cut->splits++;
+    cut->items = (int)(chunks * cut->splits);
+    cut->n_workers = units < 2 ? 8 : 4 * units;
+    if (cut->n_workers > cut->items)
+        cut->n_workers = cut->items;
+    cut->region = region_of(&p, &tile, cut->rows, cut->columns);
+}
+
+int conv_direct_score(const struct lam_host *host,
+                      const struct conv_geometry *g)
+{
+    return host->device.kind == LAM_DEVICE_CPU && host->real == LAM_F32 &&
+                   g->r * g->s <= MAX_TAPS
+               ? 10
+               : 0;
+}
+
+void conv_direct_workspace(const struct lam_host *host,
+                           const struct conv_geometry *g, int made,
+                           int64_t *scratch, int64_t *persist)
+{
+    const struct pass p = pass_of(g, made);
+    const struct tile tile = tile_of(host, p.k);
+    struct conv_cut cut;
+
+    choose_cut(host, g, made, &cut);
+    *scratch = 4 * cut.region * cut.n_workers;
+    *persist = (int64_t)4 * g->groups * div_up(p.k, tile.kr) * tile.kr * p.c *
+               g->r * g->s;
+}
+
+int conv_direct_prepare(const struct lam_host *host,
+                        const struct conv_geometry *g, int made,
+                        struct conv_direct *direct)
+{
+    const struct pass p = pass_of(g, made);
+    const struct tile tile = tile_of(host, p.k);
+    char options[64];
+    int err;
+
+    choose_cut(host, g, made, &direct->cut);
+    direct->packed = 0;
+    snprintf(options, sizeof(options), "-DVW=%d -DKR=%d -DNV=%d", tile.vw,
+             tile.kr, tile.nv);
+    err =
+        host->kernel(host, conv_direct_cl, "conv_pack", options, &direct->pack);
+    return err ? err
+               : host->kernel(host, conv_direct_cl, "conv_direct", options,
+                              &direct->run);
+}
+
+static int pack(const struct lam_host *host, const struct conv_geometry *g,
+                int made, const struct conv_direct *direct,
+                const struct lam_io *io)
+{
+    const struct pass p = pass_of(g, made);
+    const struct tile tile = tile_of(host, p.k);
+    const size_t global[3] = {(size_t)p.c,
+                              (size_t)(g->groups * div_up(p.k, tile.kr)), 1};
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->weight[0]),
+                                   LAM_ARG_TENSOR(&io->persist),
+                                   LAM_ARG_INT(g->groups),
+                                   LAM_ARG_INT(p.c),
+                                   LAM_ARG_INT(p.k),
+                                   LAM_ARG_INT(g->r),
+                                   LAM_ARG_INT(g->s),
+                                   LAM_ARG_INT(g->sh),
+                                   LAM_ARG_INT(g->sw),
+                                   LAM_ARG_INT(g->dh),
+                                   LAM_ARG_INT(g->dw),
+                                   LAM_ARG_INT(g->top),
+                                   LAM_ARG_INT(g->left),
+                                   LAM_ARG_INT(made == CONV_BIG)};
+
+    return host->launch(host, direct->pack, args, 14, global, NULL);
+}
+
+int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
+                    int made, struct conv_direct *direct,
+                    const struct lam_tensor *src, const struct lam_tensor *bias,
+                    const struct lam_tensor *dst, const struct lam_io *io)
+{
+    const struct pass p = pass_of(g, made);
+    const struct conv_cut *cut = &direct->cut;
+    const size_t global[3] = {(size_t)cut->n_workers, 1, 1};
+    const size_t local[3] = {1, 1, 1};
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(src),
+                                   LAM_ARG_TENSOR(&io->persist),
+                                   LAM_ARG_TENSOR(bias),
+                                   LAM_ARG_TENSOR(dst),
+                                   LAM_ARG_TENSOR(&io->scratch),
+                                   LAM_ARG_LONG(cut->region),
+                                   LAM_ARG_INT(cut->items),
+                                   LAM_ARG_INT(g->groups),
+                                   LAM_ARG_INT(p.c),
+                                   LAM_ARG_INT(p.height),
+                                   LAM_ARG_INT(p.width),
+                                   LAM_ARG_INT(p.k),
+                                   LAM_ARG_INT(p.p),
+                                   LAM_ARG_INT(p.q),
+                                   LAM_ARG_INT(g->r),
+                                   LAM_ARG_INT(g->s),
+                                   LAM_ARG_INT(g->sh),
+                                   LAM_ARG_INT(g->sw),
+                                   LAM_ARG_INT(g->dh),
+                                   LAM_ARG_INT(g->dw),
+                                   LAM_ARG_INT(g->top),
+                                   LAM_ARG_INT(g->left),
+                                   LAM_ARG_INT(made == CONV_BIG),
+                                   LAM_ARG_INT(cut->rows),
+                                   LAM_ARG_INT(cut->columns),
+                                   LAM_ARG_INT(cut->splits)};
+    int err = LAM_OK;
+
+    if (direct->packed != io->weights_version)
+        err = pack(host, g, made, direct, io);
+    if (err)
+        return err;
+    direct->packed = io->weights_version;
+    return host->launch(host, direct->run, args, 26, global, local);
+}

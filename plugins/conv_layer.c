@@ -1,0 +1,257 @@
+// What conv2d and conv_transpose2d do when they run; they differ in what is
+// big and what small.
+#include "conv.h"
+
+int conv_prepare(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+    const int err = conv_geometry(layer, &io->in[0].shape, &state->geometry);
+
+    return err ? err : conv_plain_prepare(layer->host, &state->plain);
+}
+
+static const struct lam_tensor *bias_of(const struct lam_io *io)
+{
+    return io->n_weight > 1 ? &io->weight[1] : NULL;
+}
+
+// The gradient of the bias, NULL if none is wanted.
+static const struct lam_tensor *d_bias_of(const struct lam_io *io)
+{
+    return io->n_weight > 1 && io->d_weight[1].buffer ? &io->d_weight[1] : NULL;
+}
+
+static int opposite(int made)
+{
+    return made == CONV_SMALL ? CONV_BIG : CONV_SMALL;
+}
+
+static const struct lam_tensor *big_of(const struct lam_io *io)
+{
+    return conv_makes == CONV_SMALL ? &io->in[0] : &io->d_out[0];
+}
+
+static const struct lam_tensor *small_of(const struct lam_io *io)
+{
+    return conv_makes == CONV_SMALL ? &io->d_out[0] : &io->in[0];
+}
+
+int conv_run(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct conv_state *state = layer->state;
+
+    return conv_plain_run(layer->host, &state->plain, &state->geometry,
+                          conv_makes, &io->in[0], &io->weight[0], bias_of(io),
+                          &io->out[0]);
+}
+
+int conv_backward(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct conv_state *state = layer->state;
+    const struct lam_host *host = layer->host;
+    int err = LAM_OK;
+
+    if (io->d_in[0].buffer)
+        err = conv_plain_run(host, &state->plain, &state->geometry,
+                             opposite(conv_makes), &io->d_out[0],
+                             &io->weight[0], NULL, &io->d_in[0]);
+    if (!err && io->d_weight[0].buffer)
+        err =
+            conv_plain_weight(host, &state->plain, &state->geometry, big_of(io),
+                              small_of(io), &io->scratch, &io->d_weight[0]);
+    if (!err && d_bias_of(io))
+        err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
+                              d_bias_of(io));
+    return err;
+}
+
+static int direct_score(const struct lam_layer *layer,
+                        const struct lam_shapes *shapes)
+{
+    struct conv_geometry g;
+
+    return conv_geometry(layer, &shapes->in[0], &g)
+               ? 0
+               : conv_direct_score(layer->host, &g);
+}
+
+static void run_workspace(const struct lam_layer *layer,
+                          const struct lam_shapes *shapes, int64_t *scratch,
+                          int64_t *persist)
+{
+    struct conv_geometry g;
+
+    if (!conv_geometry(layer, &shapes->in[0], &g))
+        conv_direct_workspace(layer->host, &g, conv_makes, scratch, persist);
+}
+
+static int run_prepare(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    (void)io;
+    return conv_direct_prepare(layer->host, &state->geometry, conv_makes,
+                               &state->direct[LAM_PASS_RUN]);
+}
+
+static int run_direct(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    return conv_direct_run(layer->host, &state->geometry, conv_makes,
+                           &state->direct[LAM_PASS_RUN], &io->in[0],
+                           bias_of(io), &io->out[0], io);
+}
+
+static void data_workspace(const struct lam_layer *layer,
+                           const struct lam_shapes *shapes, int64_t *scratch,
+                           int64_t *persist)
+{
+    struct conv_geometry g;
+
+    if (!conv_geometry(layer, &shapes->in[0], &g))
+        conv_direct_workspace(layer->host, &g, opposite(conv_makes), scratch,
+                              persist);
+}
+
+static int data_prepare(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    (void)io;
+    return conv_direct_prepare(layer->host, &state->geometry,
+                               opposite(conv_makes),
+                               &state->direct[LAM_PASS_BACKWARD_DATA]);
+}
+
+static int data_direct(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    return conv_direct_run(layer->host, &state->geometry, opposite(conv_makes),
+                           &state->direct[LAM_PASS_BACKWARD_DATA],
+                           &io->d_out[0], NULL, &io->d_in[0], io);
+}
+
+static void weight_workspace(const struct lam_layer *layer,
+                             const struct lam_shapes *shapes, int64_t *scratch,
+                             int64_t *persist)
+{
+    struct conv_geometry g;
+
+    (void)persist;
+    if (!conv_geometry(layer, &shapes->in[0], &g))
+        conv_dweight_workspace(layer->host, &g, scratch);
+}
+
+static int weight_prepare(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    (void)io;
+    return conv_dweight_prepare(layer->host, &state->geometry,
+                                &state->direct[LAM_PASS_BACKWARD_WEIGHT]);
+}
+
+// The bias comes along where small is the layer's output.
+static int weight_direct(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+    const struct lam_host *host = layer->host;
+    const bool is_small = conv_makes == CONV_SMALL;
+    int err = LAM_OK;
+
+    if (io->d_weight[0].buffer)
+        err = conv_dweight_run(host, &state->plain, &state->geometry,
+                               &state->direct[LAM_PASS_BACKWARD_WEIGHT],
+                               big_of(io), small_of(io), io,
+                               is_small ? d_bias_of(io) : NULL);
+    if (!err && d_bias_of(io) && (!is_small || !io->d_weight[0].buffer))
+        err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
+                              d_bias_of(io));
+    return err;
+}
+
+static int gemm_score(const struct lam_layer *layer,
+                      const struct lam_shapes *shapes)
+{
+    struct conv_geometry g;
+
+    return conv_geometry(layer, &shapes->in[0], &g)
+               ? 0
+               : conv_gemm_score(layer->host, &g);
+}
+
+static void gemm_workspace(const struct lam_layer *layer,
+                           const struct lam_shapes *shapes, int64_t *scratch,
+                           int64_t *persist)
+{
+    struct conv_geometry g;
+    int64_t plain;
+
+    (void)persist;
+    if (conv_geometry(layer, &shapes->in[0], &g))
+        return;
+    *scratch = conv_gemm_scratch(layer->host, &g);
+    plain = conv_plain_scratch(layer->host, &g);
+    if (*scratch < plain)
+        *scratch = plain;
+}
+
+static int gemm_prepare(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    (void)io;
+    return conv_gemm_prepare(layer->host, &state->gemm);
+}
+
+static int run_gemm(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct conv_state *state = layer->state;
+
+    return conv_gemm_run(layer->host, &state->gemm, &state->geometry,
+                         conv_makes, &io->in[0], bias_of(io), &io->out[0], io);
+}
+
+static int data_gemm(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct conv_state *state = layer->state;
+
+    return conv_gemm_run(layer->host, &state->gemm, &state->geometry,
+                         opposite(conv_makes), &io->d_out[0], NULL,
+                         &io->d_in[0], io);
+}
+
+static int weight_gemm(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct conv_state *state = layer->state;
+    const struct lam_host *host = layer->host;
+    int err = LAM_OK;
+
+    if (io->d_weight[0].buffer)
+        err = conv_gemm_weight(host, &state->gemm, &state->geometry, big_of(io),
+                               small_of(io), io);
+    if (!err && d_bias_of(io))
+        err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
+                              d_bias_of(io));
+    return err;
+}
+
+#define DIRECT "packed weights and register tiles, for processors"
+#define GEMM   "matrix products over columns, for GPUs"
+
+const struct lam_variant conv_variants[] = {
+    {"direct", LAM_PASS_RUN, DIRECT, direct_score, run_workspace, run_prepare,
+     run_direct},
+    {"direct", LAM_PASS_BACKWARD_DATA, DIRECT, direct_score, data_workspace,
+     data_prepare, data_direct},
+    {"direct", LAM_PASS_BACKWARD_WEIGHT, DIRECT, direct_score, weight_workspace,
+     weight_prepare, weight_direct},
+    {"gemm", LAM_PASS_RUN, GEMM, gemm_score, gemm_workspace, gemm_prepare,
+     run_gemm},
+    {"gemm", LAM_PASS_BACKWARD_DATA, GEMM, gemm_score, gemm_workspace,
+     gemm_prepare, data_gemm},
+    {"gemm", LAM_PASS_BACKWARD_WEIGHT, GEMM, gemm_score, gemm_workspace,
+     gemm_prepare, weight_gemm},
+    {0}};

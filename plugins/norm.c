@@ -1,0 +1,241 @@
+#include "norm.h"
+
+#include "norm.cl.h"
+
+struct norm norm_of(const struct lam_layer *layer, const struct lam_shape *x,
+                    int32_t groups)
+{
+    const struct lam_device *device = &layer->host->device;
+    const bool is_gpu = device->kind == LAM_DEVICE_GPU;
+    struct norm n = {.size = 1,
+                     .N = (int32_t)x->dim[0],
+                     .C = (int32_t)x->dim[1],
+                     .per = 1,
+                     .lanes = 1,
+                     .bytes = x->dtype == LAM_F64 ? 8 : 4};
+
+    for (int i = 2; i < x->rank; i++)
+        n.size *= x->dim[i];
+    n.K = (n.size + NORM_CHUNK - 1) / NORM_CHUNK;
+    n.chunks = n.N * (int64_t)n.C * n.K;
+    n.sets = groups ? n.N * groups : n.C;
+    n.planes = groups ? n.C / groups : n.N;
+    n.divisor = groups ? n.C / groups : 1;
+    n.step = groups ? 1 : n.C;
+    if (is_gpu && device->max_work_group >= NORM_LANES)
+        n.lanes = NORM_LANES;
+    // Enough for a work-group to be worth its start, and enough of them.
+    while (!is_gpu && n.per * n.size < 4 * NORM_CHUNK && n.per < n.chunks / 16)
+        n.per *= 2;
+    return n;
+}
+
+void norm_shape(const struct norm *n, struct lam_shapes *shapes)
+{
+    const struct lam_shape *x = &shapes->in[0];
+
+    shapes->n_out = 1;
+    shapes->out[0] = *x;
+    shapes->n_aux = 1;
+    shapes->aux[0] = (struct lam_shape){
+        .dtype = x->dtype, .rank = 1, .dim = {2 * (int64_t)n->sets}};
+    shapes->backward_in = 1;
+    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE;
+    shapes->run_scratch = shapes->backward_scratch =
+        2 * (n->chunks + n->sets) * n->bytes;
+}
+
+void norm_weight(struct lam_shapes *shapes, const char *name, int32_t init,
+                 int32_t is_state)
+{
+    shapes->weight[shapes->n_weight++] =
+        (struct lam_weight){.name = name,
+                            .shape = {.dtype = shapes->in[0].dtype,
+                                      .rank = 1,
+                                      .dim = {shapes->in[0].dim[1]}},
+                            .init = init,
+                            .is_state = is_state};
+}
+
+int norm_prepare(const struct lam_layer *layer, struct norm *n)
+{
+    const struct lam_host *host = layer->host;
+    const struct {
+        const char *name;
+        struct lam_kernel **kernel;
+    } list[] = {
+        {"norm_moments", &n->moments},   {"norm_statistics", &n->statistics},
+        {"norm_apply", &n->apply},       {"norm_sums", &n->sums},
+        {"norm_weights", &n->weights},   {"norm_means", &n->means},
+        {"norm_gradient", &n->gradient},
+    };
+    const char *options = n->lanes > 1 ? "-DLANES=128" : "-DLANES=1";
+    int err = LAM_OK;
+
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !err; i++)
+        err =
+            host->kernel(host, norm_cl, list[i].name, options, list[i].kernel);
+    return err;
+}
+
+static int norm_launch(const struct lam_layer *layer, const struct norm *n,
+                       struct lam_kernel *kernel, const struct lam_arg *args,
+                       int n_args, int64_t groups)
+{
+    const size_t lanes = (size_t)n->lanes;
+    const size_t local[3] = {lanes, 1, 1};
+    const size_t global[3] = {(size_t)groups * lanes, 1, 1};
+
+    return layer->host->launch(layer->host, kernel, args, n_args, global,
+                               local);
+}
+
+static int64_t norm_groups(const struct norm *n)
+{
+    return (n->chunks + n->per - 1) / n->per;
+}
+
+// Moments of the sets from x, into `moments` from `at` on.
+static int norm_measure(const struct lam_layer *layer, const struct norm *n,
+                        const struct lam_io *io, const struct norm_terms *terms,
+                        const struct lam_tensor *moments, int64_t at)
+{
+    const struct lam_arg chunks[] = {
+        LAM_ARG_TENSOR(&io->in[0]), LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_LONG(n->size),      LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),    LAM_ARG_INT(n->per),
+    };
+    const struct lam_arg sets[] = {
+        LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_TENSOR(moments),
+        LAM_ARG_LONG(at),
+        LAM_ARG_TENSOR(terms->running_mean),
+        LAM_ARG_TENSOR(terms->running_var),
+        LAM_ARG_INT(n->sets),
+        LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->planes),
+        LAM_ARG_INT(n->divisor),
+        LAM_ARG_INT(n->step),
+        LAM_ARG_REAL(terms->epsilon),
+        LAM_ARG_REAL(terms->keep),
+    };
+    const int err =
+        norm_launch(layer, n, n->moments, chunks, 6, norm_groups(n));
+
+    return err ? err : norm_launch(layer, n, n->statistics, sets, 14, n->sets);
+}
+
+int norm_apply(const struct lam_layer *layer, const struct norm *n,
+               const struct lam_io *io, const struct norm_terms *terms,
+               const struct lam_tensor *mean, int64_t mean_at,
+               const struct lam_tensor *spread, int64_t spread_at,
+               bool is_variance)
+{
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(&io->in[0]),
+        LAM_ARG_TENSOR(&io->out[0]),
+        LAM_ARG_TENSOR(mean),
+        LAM_ARG_LONG(mean_at),
+        LAM_ARG_TENSOR(spread),
+        LAM_ARG_LONG(spread_at),
+        LAM_ARG_TENSOR(terms->weight),
+        LAM_ARG_TENSOR(terms->bias),
+        LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->per),
+        LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),
+        LAM_ARG_INT(n->sets),
+        LAM_ARG_INT(is_variance),
+        LAM_ARG_REAL(terms->epsilon),
+    };
+
+    return norm_launch(layer, n, n->apply, args, 17, norm_groups(n));
+}
+
+int norm_run(const struct lam_layer *layer, const struct norm *n,
+             const struct lam_io *io, const struct norm_terms *terms)
+{
+    const struct lam_tensor *moments =
+        io->training ? &io->aux[0] : &io->scratch;
+    const int64_t at = io->training ? 0 : 2 * n->chunks;
+    const int err = norm_measure(layer, n, io, terms, moments, at);
+
+    return err ? err
+               : norm_apply(layer, n, io, terms, moments, at, moments,
+                            at + n->sets, false);
+}
+
+static int norm_weight_gradients(const struct lam_layer *layer,
+                                 const struct norm *n, const struct lam_io *io)
+{
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_TENSOR(&io->aux[0]),
+        LAM_ARG_TENSOR(&io->d_weight[0]),
+        LAM_ARG_TENSOR(&io->d_weight[1]),
+        LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->N),
+        LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),
+        LAM_ARG_INT(n->sets),
+    };
+
+    return norm_launch(layer, n, n->weights, args, 10, n->C);
+}
+
+static int norm_input_gradient(const struct lam_layer *layer,
+                               const struct norm *n, const struct lam_io *io,
+                               const struct lam_tensor *weight)
+{
+    const struct lam_arg means[] = {
+        LAM_ARG_TENSOR(&io->scratch), LAM_ARG_TENSOR(&io->aux[0]),
+        LAM_ARG_TENSOR(weight),       LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),           LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->planes),       LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),      LAM_ARG_INT(n->step),
+        LAM_ARG_INT(n->sets),
+    };
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(&io->in[0]),
+        LAM_ARG_TENSOR(&io->d_out[0]),
+        LAM_ARG_TENSOR(&io->d_in[0]),
+        LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_TENSOR(&io->aux[0]),
+        LAM_ARG_TENSOR(weight),
+        LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->per),
+        LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),
+        LAM_ARG_INT(n->sets),
+    };
+    const int err = norm_launch(layer, n, n->means, means, 11, n->sets);
+
+    return err ? err
+               : norm_launch(layer, n, n->gradient, args, 13, norm_groups(n));
+}
+
+int norm_backward(const struct lam_layer *layer, const struct norm *n,
+                  const struct lam_io *io, const struct lam_tensor *weight)
+{
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(&io->in[0]),  LAM_ARG_TENSOR(&io->d_out[0]),
+        LAM_ARG_TENSOR(&io->aux[0]), LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_LONG(n->size),       LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),     LAM_ARG_INT(n->per),
+        LAM_ARG_INT(n->divisor),     LAM_ARG_INT(n->sets),
+    };
+    int err = norm_launch(layer, n, n->sums, args, 10, norm_groups(n));
+
+    if (!err && weight && (io->d_weight[0].buffer || io->d_weight[1].buffer))
+        err = norm_weight_gradients(layer, n, io);
+    if (!err && io->d_in[0].buffer)
+        err = norm_input_gradient(layer, n, io, weight);
+    return err;
+}

@@ -1,0 +1,374 @@
+// Opening and closing a device, waits that end, and times per kernel.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "program_cache.h"
+#include "queue.h"
+
+const char *lam_cl_error_name(cl_int error)
+{
+    static const struct {
+        cl_int code;
+        const char *name;
+    } names[] = {
+        {-1, "CL_DEVICE_NOT_FOUND"},
+        {-2, "CL_DEVICE_NOT_AVAILABLE"},
+        {-3, "CL_COMPILER_NOT_AVAILABLE"},
+        {-4, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
+        {-5, "CL_OUT_OF_RESOURCES"},
+        {-6, "CL_OUT_OF_HOST_MEMORY"},
+        {-7, "CL_PROFILING_INFO_NOT_AVAILABLE"},
+        {-8, "CL_MEM_COPY_OVERLAP"},
+        {-11, "CL_BUILD_PROGRAM_FAILURE"},
+        {-12, "CL_MAP_FAILURE"},
+        {-13, "CL_MISALIGNED_SUB_BUFFER_OFFSET"},
+        {-14, "CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST"},
+        {-15, "CL_COMPILE_PROGRAM_FAILURE"},
+        {-30, "CL_INVALID_VALUE"},
+        {-31, "CL_INVALID_DEVICE_TYPE"},
+        {-32, "CL_INVALID_PLATFORM"},
+        {-33, "CL_INVALID_DEVICE"},
+        {-34, "CL_INVALID_CONTEXT"},
+        {-35, "CL_INVALID_QUEUE_PROPERTIES"},
+        {-36, "CL_INVALID_COMMAND_QUEUE"},
+        {-38, "CL_INVALID_MEM_OBJECT"},
+        {-42, "CL_INVALID_BINARY"},
+        {-43, "CL_INVALID_BUILD_OPTIONS"},
+        {-44, "CL_INVALID_PROGRAM"},
+        {-45, "CL_INVALID_PROGRAM_EXECUTABLE"},
+        {-46, "CL_INVALID_KERNEL_NAME"},
+        {-47, "CL_INVALID_KERNEL_DEFINITION"},
+        {-48, "CL_INVALID_KERNEL"},
+        {-49, "CL_INVALID_ARG_INDEX"},
+        {-50, "CL_INVALID_ARG_VALUE"},
+        {-51, "CL_INVALID_ARG_SIZE"},
+        {-52, "CL_INVALID_KERNEL_ARGS"},
+        {-53, "CL_INVALID_WORK_DIMENSION"},
+        {-54, "CL_INVALID_WORK_GROUP_SIZE"},
+        {-55, "CL_INVALID_WORK_ITEM_SIZE"},
+        {-56, "CL_INVALID_GLOBAL_OFFSET"},
+        {-57, "CL_INVALID_EVENT_WAIT_LIST"},
+        {-58, "CL_INVALID_EVENT"},
+        {-59, "CL_INVALID_OPERATION"},
+        {-61, "CL_INVALID_BUFFER_SIZE"},
+        {-63, "CL_INVALID_GLOBAL_WORK_SIZE"},
+        {-1001, "CL_PLATFORM_NOT_FOUND_KHR"},
+        {-9999, "illegal read or write"},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (names[i].code == error)
+            return names[i].name;
+    return "an unknown error";
+}
+
+int lam_fail_cl(struct lam_queue *q, cl_int error, const char *call,
+                const char *what)
+{
+    const char *name = lam_cl_error_name(error);
+    const char *between = what[0] ? ": " : "";
+
+    if (error == -4 || error == -6 || error == -61)
+        return lam_fail(q->ctx, LAM_EMEMORY,
+                        "%s failed with %s (%d)%s%s; %.1f MiB in %d buffers "
+                        "were in use on the device",
+                        call, name, error, between, what,
+                        (double)q->allocated / 0x1p20, q->n_buffers);
+    if (error == -5 || error == -14 || error == -36 || error == -9999) {
+        q->is_lost = true;
+        return lam_fail(q->ctx, LAM_ELOST,
+                        "%s failed with %s (%d)%s%s; the device is lost, the "
+                        "last kernel given to it was %s",
+                        call, name, error, between, what, q->last);
+    }
+    return lam_fail(q->ctx, LAM_ERUN, "%s failed with %s (%d)%s%s", call, name,
+                    error, between, what);
+}
+
+int lam_queue_usable(struct lam_queue *q)
+{
+    return q->is_lost ? lam_fail(q->ctx, LAM_ELOST,
+                                 "the device was lost; the last kernel given "
+                                 "to it was %s",
+                                 q->last)
+                      : LAM_OK;
+}
+
+static int open_on(struct lam_queue *q, const struct lam_found *found)
+{
+    cl_int error;
+
+    q->row = found->row;
+    q->platform = found->platform;
+    q->device = found->device;
+    q->context = clCreateContext(NULL, 1, &q->device, NULL, NULL, &error);
+    if (error) {
+        q->context = NULL;
+        return lam_fail_cl(q, error, "clCreateContext", q->row.name);
+    }
+    q->queue = clCreateCommandQueue(q->context, q->device,
+                                    q->profile ? CL_QUEUE_PROFILING_ENABLE : 0,
+                                    &error);
+    if (error) {
+        q->queue = NULL;
+        clReleaseContext(q->context);
+        q->context = NULL;
+        return lam_fail_cl(q, error, "clCreateCommandQueue", q->row.name);
+    }
+    return LAM_OK;
+}
+
+// The best device that opens; those that do not are named.
+static int open_best(struct lam_queue *q, const char *wanted)
+{
+    struct lam_found *found = calloc(LAM_MAX_DEVICES, sizeof(*found));
+    int n = 0, err;
+
+    if (!found)
+        return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
+    err = lam_device_choose(q->ctx, wanted, found, &n);
+    for (int i = 0; i < n; i++) {
+        err = open_on(q, &found[i]);
+        if (!err || i + 1 == n)
+            break;
+        lam_log(q->ctx, LAM_LOG_WARNING, "device %d is passed over: %s",
+                found[i].row.index, q->ctx->error);
+        lam_error_clear(q->ctx);
+        q->is_lost = false;
+    }
+    free(found);
+    return err;
+}
+
+int lam_queue_open(struct lam_context *ctx,
+                   const struct lam_queue_options *options,
+                   struct lam_queue **queue)
+{
+    struct lam_queue *q = calloc(1, sizeof(*q));
+    int err;
+
+    *queue = NULL;
+    if (!q)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    q->ctx = ctx;
+    q->timeout_s = options->timeout_s > 0 ? options->timeout_s : 300.0;
+    q->poison = options->poison;
+    q->canary = options->canary;
+    q->profile = options->profile != 0;
+    q->last = "none";
+    err = open_best(q, options->device ? options->device : "");
+    if (err) {
+        lam_queue_close(q);
+        return err;
+    }
+    lam_log(ctx, LAM_LOG_INFO, "device %d: %s (%s, %d compute units, %.1f GiB)",
+            q->row.index, q->row.name, q->row.platform,
+            q->row.info.compute_units,
+            (double)q->row.info.global_bytes / 0x1p30);
+    lam_program_cache_open(q, options->cache);
+    *queue = q;
+    return LAM_OK;
+}
+
+void lam_queue_close(struct lam_queue *q)
+{
+    if (!q)
+        return;
+    if (q->parts.cl && !q->is_hung)
+        clReleaseMemObject(q->parts.cl);
+    for (int i = 0; i < q->n_pending && !q->is_hung; i++)
+        clReleaseEvent(q->pending[i].event);
+    lam_queue_kernels_free(q);
+    if (q->queue && !q->is_hung)
+        clReleaseCommandQueue(q->queue);
+    if (q->context && !q->is_hung)
+        clReleaseContext(q->context);
+    while (q->timings) {
+        struct lam_timing *t = q->timings;
+
+        q->timings = t->next;
+        free(t->name);
+        free(t);
+    }
+    free(q);
+}
+
+const struct lam_device_row *lam_queue_device(const struct lam_queue *q)
+{
+    return &q->row;
+}
+
+struct lam_context *lam_queue_context(const struct lam_queue *q)
+{
+    return q->ctx;
+}
+
+double lam_queue_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// A driver may hang with no error at all, so no wait is left to it.
+int lam_queue_wait(struct lam_queue *q, cl_event event)
+{
+    const double start = lam_queue_now();
+    long pause_ns = 2000;
+    cl_int status = CL_QUEUED, error;
+
+    error = clFlush(q->queue);
+    while (!error) {
+        error = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
+                               sizeof(status), &status, NULL);
+        if (error || status <= CL_COMPLETE)
+            break;
+        if (lam_queue_now() - start > q->timeout_s) {
+            q->is_lost = q->is_hung = true;
+            return lam_fail(q->ctx, LAM_ELOST,
+                            "the device did not finish within %g s; the last "
+                            "kernel given to it was %s",
+                            q->timeout_s, q->last);
+        }
+        nanosleep(&(struct timespec){0, pause_ns}, NULL);
+        if (pause_ns < 200000)
+            pause_ns += pause_ns / 2;
+    }
+    clReleaseEvent(event);
+    if (error)
+        return lam_fail_cl(q, error, "waiting for the device", q->last);
+    if (status == -4 || status == -6)
+        return lam_fail_cl(q, status, "running on the device", q->last);
+    if (status < 0) {
+        q->is_lost = true;
+        return lam_fail(q->ctx, LAM_ELOST,
+                        "the device stopped with %s (%d); the last kernel "
+                        "given to it was %s",
+                        lam_cl_error_name(status), status, q->last);
+    }
+    return LAM_OK;
+}
+
+static void collect(struct lam_queue *q)
+{
+    for (int i = 0; i < q->n_pending; i++) {
+        const struct lam_pending *p = &q->pending[i];
+        cl_ulong start = 0, end = 0;
+
+        clGetEventProfilingInfo(p->event, CL_PROFILING_COMMAND_START,
+                                sizeof(start), &start, NULL);
+        clGetEventProfilingInfo(p->event, CL_PROFILING_COMMAND_END, sizeof(end),
+                                &end, NULL);
+        clReleaseEvent(p->event);
+        if (end > start)
+            p->timing->seconds += 1e-9 * (double)(end - start);
+        p->timing->calls++;
+    }
+    q->n_pending = 0;
+}
+
+int lam_queue_finish(struct lam_queue *q)
+{
+    cl_event event;
+    cl_int error;
+    int err = lam_queue_usable(q);
+
+    if (err)
+        return err;
+    error = clEnqueueMarkerWithWaitList(q->queue, 0, NULL, &event);
+    if (error)
+        return lam_fail_cl(q, error, "clEnqueueMarkerWithWaitList", q->last);
+    err = lam_queue_wait(q, event);
+    if (!err)
+        collect(q);
+    return err;
+}
+
+static struct lam_timing *find_timing(struct lam_queue *q, const char *name)
+{
+    struct lam_timing *t;
+
+    for (t = q->timings; t; t = t->next)
+        if (strcmp(t->name, name) == 0)
+            return t;
+    t = calloc(1, sizeof(*t));
+    if (t)
+        t->name = strdup(name);
+    if (!t || !t->name) {
+        free(t);
+        return NULL;
+    }
+    t->next = q->timings;
+    q->timings = t;
+    return t;
+}
+
+// Events are taken in often: some drivers slow down with each one alive.
+int lam_queue_track(struct lam_queue *q, const char *name, cl_event event)
+{
+    struct lam_timing *timing;
+
+    if (!event)
+        return LAM_OK;
+    timing = find_timing(q, name);
+    if (!timing) {
+        clReleaseEvent(event);
+        return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
+    }
+    q->pending[q->n_pending++] = (struct lam_pending){event, timing};
+    if (q->n_pending < (int)(sizeof(q->pending) / sizeof(q->pending[0])))
+        return LAM_OK;
+    return lam_queue_finish(q);
+}
+
+static int compare_seconds(const void *a, const void *b)
+{
+    const struct lam_timing *const *x = a, *const *y = b;
+
+    if ((*x)->seconds != (*y)->seconds)
+        return (*x)->seconds < (*y)->seconds ? 1 : -1;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+char *lam_queue_profile(struct lam_queue *q)
+{
+    struct lam_timing **sorted = NULL;
+    double total = 0.0;
+    size_t size = 0, n = 0;
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &size);
+
+    if (q->n_pending > 0 && !q->is_lost)
+        lam_queue_finish(q);
+    for (struct lam_timing *t = q->timings; t; t = t->next)
+        n++;
+    sorted = calloc(n + 1, sizeof(struct lam_timing *));
+    n = 0;
+    for (struct lam_timing *t = q->timings; t && sorted; t = t->next)
+        if (t->calls) {
+            sorted[n++] = t;
+            total += t->seconds;
+        }
+    if (sorted)
+        qsort(sorted, n, sizeof(struct lam_timing *), compare_seconds);
+    for (size_t i = 0; out && i < n; i++)
+        fprintf(out, "%-28s %7ld calls %10.2f ms %9.3f ms each %5.1f %%\n",
+                sorted[i]->name, sorted[i]->calls, 1e3 * sorted[i]->seconds,
+                1e3 * sorted[i]->seconds / (double)sorted[i]->calls,
+                total > 0.0 ? 100.0 * sorted[i]->seconds / total : 0.0);
+    free(sorted);
+    if (out)
+        fclose(out);
+    return text;
+}
+
+void lam_queue_built(const struct lam_queue *q, int *programs, int *hits,
+                     double *seconds)
+{
+    *programs = q->n_programs;
+    *hits = q->n_hits;
+    *seconds = q->build_seconds;
+}
