@@ -1,0 +1,190 @@
+#include "augment.h"
+
+#include <math.h>
+
+#include "rng.h"
+
+const struct lam_param lam_augment_params[] = {
+    {"flip_x", LAM_PARAM_BOOL, offsetof(struct lam_augment, flip_x), "true", 0,
+     0, NULL, "left and right exchanged, every second time", 0},
+    {"flip_y", LAM_PARAM_BOOL, offsetof(struct lam_augment, flip_y), "true", 0,
+     0, NULL, "top and bottom exchanged, every second time", 0},
+    {"rot90", LAM_PARAM_BOOL, offsetof(struct lam_augment, rot90), "false", 0,
+     0, NULL, "x and y exchanged, every second time (square crops)", 0},
+    {"scale", LAM_PARAM_REAL, offsetof(struct lam_augment, scale), "0", 0, 0.5,
+     NULL, "crop side times exp(normal(0, scale))", 0},
+    {"brightness", LAM_PARAM_REAL, offsetof(struct lam_augment, brightness),
+     "0", 0, 2, NULL, "normal(0, brightness) added", 0},
+    {"contrast", LAM_PARAM_REAL, offsetof(struct lam_augment, contrast), "0", 0,
+     2, NULL, "times exp(normal(0, contrast))", 0},
+    {"noise", LAM_PARAM_REAL, offsetof(struct lam_augment, noise), "0", 0, 2,
+     NULL, "normal(0, noise) added to each pixel", 0},
+    {"positive", LAM_PARAM_REAL, offsetof(struct lam_augment, positive), "0", 0,
+     1, NULL, "share of crops that are laid over foreground", 0},
+    {0}};
+
+enum {
+    FLIP_X,
+    FLIP_Y,
+    TURN,
+    SCALE,
+    BRIGHTNESS,
+    CONTRAST,
+    POSITIVE,
+    PICK,
+    PLACE_Y,
+    PLACE_X,
+    NOISE
+};
+
+// Where the crop lies in the image: its pixel (i, j) is read at row
+// y + i * iy + j * jy, column x + i * ix + j * jx.
+struct frame {
+    double y, x, iy, ix, jy, jx;
+};
+
+// A foreground pixel, by reservoir of the seed; false if there is none.
+static bool pick_positive(const struct lam_entry *e, uint64_t seed, int *y,
+                          int *x)
+{
+    const int64_t n = (int64_t)e->info.width * e->info.height;
+    int64_t count = 0, chosen;
+
+    for (int64_t i = 0; e->mask && i < n; i++)
+        count += e->mask[i] != 0;
+    if (count == 0)
+        return false;
+    chosen = (int64_t)(lam_rng_unit(seed, PICK) * (double)count);
+    for (int64_t i = 0; i < n; i++)
+        if (e->mask[i] && chosen-- == 0) {
+            *y = (int)(i / e->info.width);
+            *x = (int)(i % e->info.width);
+            return true;
+        }
+    return false;
+}
+
+static double place(double room, double unit, double wanted, double side)
+{
+    // Over a wanted pixel, anywhere that keeps it inside.
+    double at = wanted < 0 ? unit * room : wanted - unit * (side - 1);
+
+    if (room < 0)
+        return room / 2;
+    at = floor(at + 0.5);
+    return at < 0 ? 0 : at > room ? room : at;
+}
+
+static struct frame make_frame(const struct lam_entry *e,
+                               const struct lam_augment *a, uint64_t seed,
+                               int height, int width)
+{
+    struct frame f;
+    double scale = 1.0, side_y, side_x;
+    int py = -1, px = -1;
+    bool turn, flip_x, flip_y;
+
+    if (!a)
+        return (struct frame){.y = (e->info.height - height) / 2,
+                              .x = (e->info.width - width) / 2,
+                              .iy = 1,
+                              .jx = 1};
+    if (a->scale > 0)
+        scale = exp(a->scale * lam_rng_normal(seed, SCALE));
+    side_y = height * scale;
+    side_x = width * scale;
+    if (a->positive > 0 && lam_rng_unit(seed, POSITIVE) < a->positive)
+        pick_positive(e, seed, &py, &px);
+    f.y =
+        place(e->info.height - side_y, lam_rng_unit(seed, PLACE_Y), py, side_y);
+    f.x =
+        place(e->info.width - side_x, lam_rng_unit(seed, PLACE_X), px, side_x);
+    turn = a->rot90 && height == width && lam_rng_unit(seed, TURN) < 0.5;
+    flip_x = a->flip_x && lam_rng_unit(seed, FLIP_X) < 0.5;
+    flip_y = a->flip_y && lam_rng_unit(seed, FLIP_Y) < 0.5;
+    f.iy = turn ? 0 : scale;
+    f.ix = turn ? scale : 0;
+    f.jy = turn ? scale : 0;
+    f.jx = turn ? 0 : scale;
+    // Pixel centres: half a step in, less half a pixel.
+    f.y += 0.5 * scale - 0.5;
+    f.x += 0.5 * scale - 0.5;
+    if (flip_y) {
+        f.y += (height - 1) * f.iy;
+        f.x += (height - 1) * f.ix;
+        f.iy = -f.iy;
+        f.ix = -f.ix;
+    }
+    if (flip_x) {
+        f.y += (width - 1) * f.jy;
+        f.x += (width - 1) * f.jx;
+        f.jy = -f.jy;
+        f.jx = -f.jx;
+    }
+    return f;
+}
+
+static double clamp(double v, double low, double high)
+{
+    return v < low ? low : v > high ? high : v;
+}
+
+// Bilinear; outside the image its darkest value.
+static double sample(const struct lam_entry *e, double low, double y, double x)
+{
+    const int w = e->info.width, h = e->info.height;
+    double t, u;
+    int i, j, i1, j1;
+
+    if (y < -0.5 || x < -0.5 || y > h - 0.5 || x > w - 0.5)
+        return low;
+    y = clamp(y, 0, h - 1);
+    x = clamp(x, 0, w - 1);
+    i = (int)y;
+    j = (int)x;
+    t = y - i;
+    u = x - j;
+    i1 = i + 1 < h ? i + 1 : i;
+    j1 = j + 1 < w ? j + 1 : j;
+    return (1 - t) * ((1 - u) * e->pixels[(size_t)i * w + j] +
+                      u * e->pixels[(size_t)i * w + j1]) +
+           t * ((1 - u) * e->pixels[(size_t)i1 * w + j] +
+                u * e->pixels[(size_t)i1 * w + j1]);
+}
+
+static float label(const struct lam_entry *e, double y, double x)
+{
+    const int w = e->info.width, h = e->info.height;
+    const int i = (int)floor(y + 0.5), j = (int)floor(x + 0.5);
+
+    if (!e->mask || i < 0 || j < 0 || i >= h || j >= w)
+        return 0.0f;
+    return (float)e->mask[(size_t)i * w + j];
+}
+
+void lam_augment_crop(const struct lam_entry *e, const struct lam_intensity *in,
+                      const struct lam_augment *a, uint64_t seed, int height,
+                      int width, float *image, float *mask)
+{
+    const struct frame f = make_frame(e, a, seed, height, width);
+    const double range = in->high - in->low;
+    double gain = 1.0, shift = 0.0;
+
+    if (a && a->contrast > 0)
+        gain = exp(a->contrast * lam_rng_normal(seed, CONTRAST));
+    if (a && a->brightness > 0)
+        shift = a->brightness * lam_rng_normal(seed, BRIGHTNESS);
+    for (int i = 0; i < height; i++)
+        for (int j = 0; j < width; j++) {
+            const double y = f.y + i * f.iy + j * f.jy;
+            const double x = f.x + i * f.ix + j * f.jx;
+            const size_t at = (size_t)i * (size_t)width + (size_t)j;
+            double v = (sample(e, in->low, y, x) - in->low) / range;
+
+            v = (v - in->mean) / in->std * gain + shift;
+            if (a && a->noise > 0)
+                v += a->noise * lam_rng_normal(lam_rng_bits(seed, NOISE), at);
+            image[at] = (float)v;
+            mask[at] = label(e, y, x);
+        }
+}

@@ -1,0 +1,14 @@
+// augment.h - one crop of a training batch, a pure function of its seed.
+#ifndef LAM_AUGMENT_H
+#define LAM_AUGMENT_H
+
+#include "dataset.h"
+
+// Fills height x width elements of image and mask (zeros without one). augment
+// NULL: the centre, unchanged.
+void lam_augment_crop(const struct lam_entry *entry,
+                      const struct lam_intensity *intensity,
+                      const struct lam_augment *augment, uint64_t seed,
+                      int height, int width, float *image, float *mask);
+
+#endif

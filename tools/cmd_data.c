@@ -1,0 +1,298 @@
+// lamina data - makes, checks and measures data sets.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd.h"
+#include "data.h"
+#include "image.h"
+#include "param.h"
+#include "phantom.h"
+#include "rng.h"
+
+static int number(struct lam_context *ctx, const char *name, const char *text,
+                  int64_t low, int64_t high, int64_t *value)
+{
+    if (!lam_parse_int(text, value) || *value < low || *value > high)
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "%s is '%s', wanted %" PRId64 " to %" PRId64, name,
+                        text, low, high);
+    return LAM_OK;
+}
+
+static int write_one(struct lam_context *ctx, const char *out, int64_t i,
+                     int size, uint64_t seed, uint16_t *pixels,
+                     unsigned char *bytes)
+{
+    const size_t n = (size_t)size * (size_t)size;
+    char path[1200];
+    int err;
+
+    lam_phantom_make(lam_rng_bits(seed, (uint64_t)i), size, pixels, bytes);
+    for (size_t k = 0; k < n; k++)
+        bytes[k] = bytes[k] ? 255 : 0;
+    snprintf(path, sizeof(path), "%s/masks/phantom%05" PRId64 ".png", out, i);
+    err = lam_image_write_png(ctx, path, size, size, 1, bytes);
+    for (size_t k = 0; k < n; k++)
+        bytes[k] = (unsigned char)(pixels[k] / 257);
+    snprintf(path, sizeof(path), "%s/images/phantom%05" PRId64 ".png", out, i);
+    return err ? err : lam_image_write_png(ctx, path, size, size, 1, bytes);
+}
+
+static int make_phantoms(struct lam_context *ctx, const char *out,
+                         int64_t count, int size, uint64_t seed)
+{
+    const size_t n = (size_t)size * (size_t)size;
+    uint16_t *pixels = malloc(n * sizeof(*pixels));
+    unsigned char *bytes = malloc(n);
+    char path[1200];
+    FILE *manifest;
+    int err = LAM_OK;
+
+    mkdir(out, 0777);
+    snprintf(path, sizeof(path), "%s/images", out);
+    mkdir(path, 0777);
+    snprintf(path, sizeof(path), "%s/masks", out);
+    mkdir(path, 0777);
+    snprintf(path, sizeof(path), "%s/manifest.csv", out);
+    manifest = fopen(path, "w");
+    if (!manifest)
+        err = lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+    else if (!pixels || !bytes)
+        err = lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    if (!err)
+        fprintf(manifest, "name,patient,split\n");
+    for (int64_t i = 0; i < count && !err; i++) {
+        err = write_one(ctx, out, i, size, seed, pixels, bytes);
+        fprintf(manifest, "phantom%05" PRId64 ",phantom%05" PRId64 ",%s\n", i,
+                i,
+                i % 10 < 7    ? "train"
+                : i % 10 == 7 ? "val"
+                              : "test");
+    }
+    if (manifest && (fclose(manifest) != 0) && !err)
+        err = lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+    free(pixels);
+    free(bytes);
+    return err;
+}
+
+static const char *const split_names[] = {"train", "val", "test"};
+
+struct image_stats {
+    double share; // of foreground
+    int highest;  // label
+    uint64_t hash;
+};
+
+static int look(struct lam_dataset *d, enum lam_split split, int i,
+                struct image_stats *stats)
+{
+    const struct lam_intensity raw = {.low = 0, .high = 1, .mean = 0, .std = 1};
+    float *image, *mask;
+    int height, width;
+    const int err =
+        lam_dataset_read(d, split, i, &raw, &image, &mask, &height, &width);
+    const int64_t n = err ? 0 : (int64_t)height * width;
+
+    *stats = (struct image_stats){.hash = 1};
+    for (int64_t k = 0; k < n; k++) {
+        stats->hash = lam_rng_bits(stats->hash, (uint64_t)image[k]);
+        if (mask && mask[k] > 0) {
+            stats->share += 1.0 / (double)n;
+            if (mask[k] > (float)stats->highest)
+                stats->highest = (int)mask[k];
+        }
+    }
+    free(image);
+    free(mask);
+    return err;
+}
+
+static int check(struct lam_context *ctx, const char *path)
+{
+    struct lam_dataset *d;
+    int problems = 0, empty = 0, n, err = lam_dataset_open(ctx, path, &d);
+    struct image_stats *stats;
+
+    if (err)
+        return err;
+    n = lam_dataset_count(d, LAM_SPLIT_ALL);
+    stats = calloc((size_t)n, sizeof(*stats));
+    for (int i = 0; i < n && stats; i++) {
+        const struct lam_sample_info *a = lam_dataset_info(d, LAM_SPLIT_ALL, i);
+
+        if (look(d, LAM_SPLIT_ALL, i, &stats[i])) {
+            printf("%s\n", ctx->error);
+            lam_error_clear(ctx);
+            problems++;
+            continue;
+        }
+        empty += stats[i].share == 0.0;
+        for (int j = 0; j < i; j++) {
+            const struct lam_sample_info *b =
+                lam_dataset_info(d, LAM_SPLIT_ALL, j);
+
+            if (stats[i].hash == stats[j].hash && a->split != b->split) {
+                printf("%s (%s) and %s (%s) have the same pixels\n", a->name,
+                       split_names[a->split], b->name, split_names[b->split]);
+                problems++;
+            }
+            if (a->split != b->split && strcmp(a->patient, b->patient) == 0) {
+                printf("patient %s is in %s (%s) and in %s (%s)\n", a->patient,
+                       split_names[a->split], a->name, split_names[b->split],
+                       b->name);
+                problems++;
+                break;
+            }
+        }
+    }
+    printf("%d images, %d without foreground, %d problems\n", n, empty,
+           problems);
+    free(stats);
+    lam_dataset_close(d);
+    return problems
+               ? lam_fail(ctx, LAM_EDATA, "%d problems in %s", problems, path)
+               : LAM_OK;
+}
+
+// Mean Dice of "grey above t" for each of 256 thresholds.
+static int dice_by_threshold(struct lam_dataset *d, enum lam_split split,
+                             double *dice)
+{
+    const struct lam_intensity raw = {
+        .low = 0, .high = 257, .mean = 0, .std = 1};
+    const int n = lam_dataset_count(d, split);
+    int err = LAM_OK;
+
+    memset(dice, 0, 256 * sizeof(*dice));
+    for (int i = 0; i < n && !err; i++) {
+        int64_t all[257] = {0}, hit[257] = {0}, positives = 0;
+        float *image, *mask;
+        int height, width;
+
+        err =
+            lam_dataset_read(d, split, i, &raw, &image, &mask, &height, &width);
+        for (int64_t k = 0; !err && mask && k < (int64_t)height * width; k++) {
+            const int v = (int)image[k];
+
+            all[v]++;
+            hit[v] += mask[k] > 0;
+            positives += mask[k] > 0;
+        }
+        for (int t = 255; t >= 0; t--) {
+            all[t] += all[t + 1];
+            hit[t] += hit[t + 1];
+        }
+        for (int t = 0; t < 256; t++)
+            dice[t] +=
+                (all[t + 1] + positives ? 2.0 * (double)hit[t + 1] /
+                                              (double)(all[t + 1] + positives)
+                                        : 1.0) /
+                n;
+        free(image);
+        free(mask);
+    }
+    return err;
+}
+
+static int print_threshold(struct lam_dataset *d)
+{
+    double dice[3][256];
+    int best = 0, err = LAM_OK;
+
+    for (int s = 0; s < 3 && !err; s++)
+        err = dice_by_threshold(d, (enum lam_split)s, dice[s]);
+    if (err)
+        return err;
+    for (int t = 1; t < 256; t++)
+        if (dice[0][t] > dice[0][best])
+            best = t;
+    printf("best grey threshold on train: above %d of 255; mean Dice train "
+           "%.3f, val %.3f, test %.3f\n",
+           best, dice[0][best], dice[1][best], dice[2][best]);
+    return LAM_OK;
+}
+
+static int stats(struct lam_context *ctx, const char *path)
+{
+    struct lam_dataset *d;
+    struct lam_intensity in;
+    int err = lam_dataset_open(ctx, path, &d);
+
+    if (err)
+        return err;
+    for (int s = 0; s < 3 && !err; s++) {
+        const int n = lam_dataset_count(d, (enum lam_split)s);
+        double share = 0.0, least = 1.0, most = 0.0;
+        int highest = 0;
+
+        for (int i = 0; i < n && !err; i++) {
+            struct image_stats one;
+
+            err = look(d, (enum lam_split)s, i, &one);
+            share += one.share / n;
+            least = one.share < least ? one.share : least;
+            most = one.share > most ? one.share : most;
+            highest = one.highest > highest ? one.highest : highest;
+        }
+        if (n && !err)
+            printf("%-5s %5d images, foreground %.4f on average (%.4f to "
+                   "%.4f), labels 0 to %d\n",
+                   split_names[s], n, share, least, most, highest);
+    }
+    if (!err)
+        err = lam_dataset_measure(d, &in);
+    if (!err) {
+        printf("intensity of train: %.0f to %.0f of 65535, mean %.4f, standard "
+               "deviation %.4f of that range\n",
+               in.low, in.high, in.mean, in.std);
+        err = print_threshold(d);
+    }
+    lam_dataset_close(d);
+    return err;
+}
+
+int cmd_data(struct lam_context *ctx, int argc, char **argv)
+{
+    static const char usage[] =
+        "lamina data phantom OUT [--count N] [--size S] [--seed X]\n"
+        "       lamina data check PATH\n"
+        "       lamina data stats PATH\n"
+        "PATH is a folder with images/ and masks/ (and manifest.csv), a "
+        "manifest, or\nphantom:COUNT:SIZE:SEED. check lists all problems and "
+        "exits 2 if there are any.\n";
+    const char *count_text = "40", *size_text = "256", *seed_text = "1";
+    const struct option_row rows[] = {
+        {"--count", "N", "images to make (40)", NULL, &count_text, NULL, NULL},
+        {"--size", "S", "their side in pixels (256)", NULL, &size_text, NULL,
+         NULL},
+        {"--seed", "X", "same seed, same pixels (1)", NULL, &seed_text, NULL,
+         NULL},
+        {0}};
+    const char *rest[2];
+    int64_t count, size, seed;
+    bool done;
+    int n,
+        err = options_parse(ctx, argc, argv, usage, rows, rest, 2, &n, &done);
+
+    if (err || done)
+        return err;
+    if (n == 2 && strcmp(rest[0], "check") == 0)
+        return check(ctx, rest[1]);
+    if (n == 2 && strcmp(rest[0], "stats") == 0)
+        return stats(ctx, rest[1]);
+    if (n != 2 || strcmp(rest[0], "phantom") != 0)
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "wanted phantom OUT, check PATH or stats PATH; lamina "
+                        "data -h explains");
+    err = number(ctx, "--count", count_text, 1, 100000, &count);
+    if (!err)
+        err = number(ctx, "--size", size_text, 16, 4096, &size);
+    if (!err)
+        err = number(ctx, "--seed", seed_text, 0, INT64_MAX, &seed);
+    return err ? err
+               : make_phantoms(ctx, rest[1], count, (int)size, (uint64_t)seed);
+}
