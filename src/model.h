@@ -29,6 +29,11 @@ char *lam_model_resolved(const struct lam_model *model);
 // frozen: patterns of layer names ("enc*") whose weights are not trained.
 int lam_model_build(const struct lam_model *model, struct lam_graph *graph,
                     int batch);
+// Gives the first input another height and width, for later builds.
+int lam_model_resize(struct lam_model *model, int height, int width);
+// Its name, and its [H, W] now.
+const char *lam_model_input(const struct lam_model *model, int *height,
+                            int *width);
 // Adds the loss section on top: an input "target" [N,1,H,W] of the size of the
 // prediction, one node per term ("loss.0"...) and, where there are several, a
 // weighted sum "loss". *loss is the value to differentiate.

@@ -128,6 +128,47 @@ int lam_model_build(const struct lam_model *model, struct lam_graph *graph,
     return err;
 }
 
+int lam_model_resize(struct lam_model *model, int height, int width)
+{
+    struct lam_yaml *input = lam_yaml_get(model->tree, "inputs")->items[0];
+    struct lam_yaml *resized = lam_yaml_make(LAM_YAML_SCALAR, NULL);
+    struct lam_shape shape;
+    char text[96];
+    int err = read_shape(model, input, 1, &shape);
+
+    if (!err && shape.rank != 4)
+        err = lam_model_fail(model, input, "input '%s' is no image [N, C, H, W]",
+                             input->key);
+    if (!err && resized) {
+        snprintf(text, sizeof(text), "N %lld %d %d", (long long)shape.dim[1],
+                 height, width);
+        resized->text = strdup(text);
+        resized->line = input->line;
+        resized->column = input->column;
+    }
+    if (err || !resized || !resized->text) {
+        lam_yaml_free(resized);
+        return err ? err : lam_fail(model->ctx, LAM_EMEMORY, "out of memory");
+    }
+    return lam_yaml_put(lam_yaml_get(model->tree, "inputs"), input->key, resized)
+               ? LAM_OK
+               : lam_fail(model->ctx, LAM_EMEMORY, "out of memory");
+}
+
+const char *lam_model_input(const struct lam_model *model, int *height,
+                            int *width)
+{
+    const struct lam_yaml *input = lam_yaml_get(model->tree, "inputs")->items[0];
+    struct lam_shape shape;
+
+    *height = *width = 0;
+    if (!read_shape(model, input, 1, &shape) && shape.rank == 4) {
+        *height = (int)shape.dim[2];
+        *width = (int)shape.dim[3];
+    }
+    return input->key;
+}
+
 const char *lam_model_output(const struct lam_model *model)
 {
     const struct lam_yaml *outputs = lam_yaml_get(model->tree, "outputs");

@@ -60,17 +60,21 @@ bool lam_yaml_put(struct lam_yaml *parent, const char *key,
                   struct lam_yaml *item)
 {
     struct lam_yaml **grown;
+    // key may be the one that is freed.
+    char *copy = key ? strdup(key) : NULL;
 
-    if (!item)
+    if (!item) {
+        free(copy);
         return false;
+    }
     free(item->key);
-    item->key = key ? strdup(key) : NULL;
-    if (key && !item->key) {
+    item->key = copy;
+    if (key && !copy) {
         lam_yaml_free(item);
         return false;
     }
     for (int i = 0; key && i < parent->n_items; i++)
-        if (strcmp(parent->items[i]->key, key) == 0) {
+        if (strcmp(parent->items[i]->key, copy) == 0) {
             lam_yaml_free(parent->items[i]);
             parent->items[i] = item;
             return true;

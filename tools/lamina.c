@@ -8,10 +8,12 @@ static const struct verb {
     const char *name, *summary;
     int (*run)(struct lam_context *ctx, int argc, char **argv);
 } verbs[] = {
+    {"train", "train a network from a model file", cmd_train},
     {"check", "check model files, without a device", cmd_check},
     {"inspect", "print a model's layers, shapes, cost, memory", cmd_inspect},
     {"layers", "list layers, losses and optimisers", cmd_layers},
     {"devices", "list OpenCL devices", cmd_devices},
+    {"data", "make, check and measure data sets", cmd_data},
     {"selftest", "prove every layer on this device", cmd_selftest},
 };
 enum { N_VERBS = sizeof(verbs) / sizeof(verbs[0]) };

@@ -1,0 +1,269 @@
+#include "checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "param.h"
+#include "shape.h"
+
+enum { MAX_META = 20 };
+
+struct collector {
+    struct lam_stored *tensors;
+    int n;
+    char **names; // that we allocated
+    int n_names;
+};
+
+static void collector_free(struct collector *c)
+{
+    for (int i = 0; i < c->n; i++)
+        free((void *)c->tensors[i].data);
+    for (int i = 0; i < c->n_names; i++)
+        free(c->names[i]);
+    free(c->names);
+    free(c->tensors);
+}
+
+static char *slot_name(const char *weight, const char *slot)
+{
+    const size_t size = strlen(weight) + strlen(slot) + 8;
+    char *name = malloc(size);
+
+    if (name)
+        snprintf(name, size, "optim.%s.%s", weight, slot);
+    return name;
+}
+
+static int collect(struct lam_session *session, const struct lam_graph *graph,
+                   const struct lam_optimizer_type *optimizer,
+                   struct collector *c)
+{
+    const size_t most = (size_t)graph->n_weights * (1 + LAM_MAX_SLOT) + 1;
+    int err = LAM_OK;
+
+    c->tensors = calloc(most, sizeof(*c->tensors));
+    c->names = calloc(most, sizeof(*c->names));
+    if (!c->tensors || !c->names)
+        return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+    for (int i = 0; i < graph->n_weights && !err; i++) {
+        const struct lam_parameter *p = &graph->weights[i];
+
+        for (int k = -1; !err; k++) {
+            void *data;
+
+            if (k >= 0 && (!p->is_trained || !optimizer || !optimizer->slots ||
+                           !optimizer->slots[k]))
+                break;
+            data = malloc(lam_shape_bytes(&p->spec.shape));
+            if (!data)
+                return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+            err = k < 0 ? lam_session_weight_read(session, i, data)
+                        : lam_session_slot_read(session, i, k, data);
+            c->tensors[c->n] = (struct lam_stored){
+                .name = p->name, .shape = p->spec.shape, .data = data};
+            if (k >= 0) {
+                c->names[c->n_names] = slot_name(p->name, optimizer->slots[k]);
+                if (!c->names[c->n_names])
+                    err = lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+                c->tensors[c->n].name = c->names[c->n_names++];
+            }
+            c->n++;
+        }
+    }
+    return err;
+}
+
+struct meta {
+    struct lam_pair pairs[MAX_META];
+    char numbers[MAX_META][40];
+    int n;
+};
+
+static void meta_text(struct meta *m, const char *key, const char *value)
+{
+    m->pairs[m->n++] = (struct lam_pair){key, value};
+}
+
+static void meta_real(struct meta *m, const char *key, double value)
+{
+    snprintf(m->numbers[m->n], sizeof(m->numbers[0]), "%.17g", value);
+    meta_text(m, key, m->numbers[m->n]);
+}
+
+static void meta_int(struct meta *m, const char *key, int64_t value)
+{
+    snprintf(m->numbers[m->n], sizeof(m->numbers[0]), "%" PRId64, value);
+    meta_text(m, key, m->numbers[m->n]);
+}
+
+int lam_checkpoint_write(struct lam_session *session,
+                         const struct lam_graph *graph,
+                         const struct lam_optimizer_type *optimizer,
+                         const char *model_text, const char *data,
+                         const struct lam_intensity *intensity,
+                         const struct lam_progress *progress, const char *path)
+{
+    struct collector c = {0};
+    struct meta m = {.n = 0};
+    int err = collect(session, graph, optimizer, &c);
+
+    meta_text(&m, "format", "lamina 1");
+    meta_text(&m, "model", model_text);
+    meta_text(&m, "data", data);
+    meta_real(&m, "intensity.low", intensity->low);
+    meta_real(&m, "intensity.high", intensity->high);
+    meta_real(&m, "intensity.mean", intensity->mean);
+    meta_real(&m, "intensity.std", intensity->std);
+    meta_int(&m, "step", progress->step);
+    meta_int(&m, "epoch", progress->epoch);
+    meta_int(&m, "seed", (int64_t)progress->seed);
+    meta_real(&m, "best", progress->best);
+    meta_int(&m, "best_epoch", progress->best_epoch);
+    meta_real(&m, "threshold", progress->threshold);
+    if (!err)
+        err = lam_safetensors_write(graph->ctx, path, c.tensors, c.n, m.pairs,
+                                    m.n);
+    collector_free(&c);
+    return err;
+}
+
+static int read_real(struct lam_context *ctx, const char *path,
+                     const struct lam_safetensors *file, const char *key,
+                     double *value)
+{
+    const char *text = lam_safetensors_meta(file, key);
+
+    if (text && lam_parse_real(text, value))
+        return LAM_OK;
+    return lam_fail(ctx, LAM_ECHECKPOINT,
+                    "%s: its metadata has no number '%s': not written by "
+                    "lamina?",
+                    path, key);
+}
+
+static int read_int(struct lam_context *ctx, const char *path,
+                    const struct lam_safetensors *file, const char *key,
+                    int64_t *value)
+{
+    const char *text = lam_safetensors_meta(file, key);
+
+    if (text && lam_parse_int(text, value))
+        return LAM_OK;
+    return lam_fail(ctx, LAM_ECHECKPOINT,
+                    "%s: its metadata has no whole number '%s': not written "
+                    "by lamina?",
+                    path, key);
+}
+
+int lam_checkpoint_read(struct lam_context *ctx, const char *path,
+                        struct lam_checkpoint *c)
+{
+    struct {
+        const char *key;
+        double *value;
+    } reals[] = {{"intensity.low", &c->intensity.low},
+                 {"intensity.high", &c->intensity.high},
+                 {"intensity.mean", &c->intensity.mean},
+                 {"intensity.std", &c->intensity.std},
+                 {"best", &c->progress.best},
+                 {"threshold", &c->progress.threshold}};
+    int64_t seed = 0;
+    int err;
+
+    *c = (struct lam_checkpoint){0};
+    err = lam_safetensors_read(ctx, path, &c->file);
+    for (size_t i = 0; i < sizeof(reals) / sizeof(reals[0]) && !err; i++)
+        err = read_real(ctx, path, c->file, reals[i].key, reals[i].value);
+    if (!err)
+        err = read_int(ctx, path, c->file, "step", &c->progress.step);
+    if (!err)
+        err = read_int(ctx, path, c->file, "epoch", &c->progress.epoch);
+    if (!err)
+        err =
+            read_int(ctx, path, c->file, "best_epoch", &c->progress.best_epoch);
+    if (!err)
+        err = read_int(ctx, path, c->file, "seed", &seed);
+    c->progress.seed = (uint64_t)seed;
+    if (!err) {
+        c->model = lam_safetensors_meta(c->file, "model");
+        c->data = lam_safetensors_meta(c->file, "data");
+        if (!c->model || !c->data)
+            err = lam_fail(ctx, LAM_ECHECKPOINT,
+                           "%s: its metadata has no model: not written by "
+                           "lamina?",
+                           path);
+    }
+    if (err)
+        lam_checkpoint_close(c);
+    return err;
+}
+
+void lam_checkpoint_close(struct lam_checkpoint *c)
+{
+    lam_safetensors_free(c->file);
+    c->file = NULL;
+}
+
+// 0 when it was copied.
+static int restore_one(const struct lam_checkpoint *c,
+                       struct lam_session *session,
+                       const struct lam_graph *graph, int i, int slot,
+                       const char *name, bool exact,
+                       struct lam_restored *restored)
+{
+    const struct lam_shape *shape = &graph->weights[i].spec.shape;
+    const struct lam_stored *stored = lam_safetensors_find(c->file, name);
+    const char *problem = !stored ? "is not in the checkpoint"
+                          : !lam_shape_equal(&stored->shape, shape)
+                              ? "has another shape in the checkpoint"
+                              : NULL;
+
+    if (problem && exact)
+        return lam_fail(graph->ctx, LAM_ECHECKPOINT, "%s %s", name, problem);
+    if (problem) {
+        lam_log(graph->ctx, LAM_LOG_INFO, "%s %s: left as initialised", name,
+                problem);
+        *(stored ? &restored->differing : &restored->missing) += 1;
+        return LAM_OK;
+    }
+    restored->matched++;
+    return slot < 0 ? lam_session_weight_write(session, i, stored->data)
+                    : lam_session_slot_write(session, i, slot, stored->data);
+}
+
+int lam_checkpoint_restore(const struct lam_checkpoint *c,
+                           struct lam_session *session,
+                           const struct lam_graph *graph,
+                           const struct lam_optimizer_type *optimizer,
+                           bool exact, struct lam_restored *restored)
+{
+    int err = LAM_OK;
+
+    *restored = (struct lam_restored){0};
+    for (int i = 0; i < graph->n_weights && !err; i++) {
+        const struct lam_parameter *p = &graph->weights[i];
+
+        err = restore_one(c, session, graph, i, -1, p->name, exact, restored);
+        for (int k = 0; !err && p->is_trained && optimizer &&
+                        optimizer->slots && optimizer->slots[k];
+             k++) {
+            char *name = slot_name(p->name, optimizer->slots[k]);
+
+            err = name ? restore_one(c, session, graph, i, k, name, exact,
+                                     restored)
+                       : lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+            free(name);
+        }
+    }
+    for (int i = 0; i < lam_safetensors_count(c->file); i++) {
+        const char *name = lam_safetensors_at(c->file, i)->name;
+
+        if (strncmp(name, "optim.", 6) != 0 &&
+            lam_graph_find_weight(graph, name) < 0)
+            restored->unused++;
+    }
+    return err;
+}

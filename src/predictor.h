@@ -1,0 +1,37 @@
+// predictor.h - a model with weights, ready to segment images of any size: a
+// session per size, made when first wanted.
+#ifndef LAM_PREDICTOR_H
+#define LAM_PREDICTOR_H
+
+#include "checkpoint.h"
+
+struct lam_predictor;
+
+struct lam_map {
+    float *data; // [channels, height, width], to free()
+    int channels, height, width;
+};
+
+// model is resized by the predictor and must not be shared.
+int lam_predictor_create(struct lam_context *ctx,
+                         const struct lam_registry *registry,
+                         struct lam_queue *queue, struct lam_model *model,
+                         struct lam_predictor **predictor);
+void lam_predictor_destroy(struct lam_predictor *predictor); // NULL is fine
+
+// Weights of a training session, or of a checkpoint; all must be there.
+int lam_predictor_take(struct lam_predictor *predictor,
+                       struct lam_session *session,
+                       const struct lam_graph *graph);
+int lam_predictor_load(struct lam_predictor *predictor,
+                       const struct lam_checkpoint *checkpoint);
+
+// A normalised image. A size that the network does not map onto itself is
+// padded by reflection below and to the right, and the map cut back. tile > 0:
+// squares of that side which share `overlap` pixels, blended linearly, where
+// the image is larger.
+int lam_predictor_run(struct lam_predictor *predictor, const float *image,
+                      int height, int width, int tile, int overlap,
+                      struct lam_map *map);
+
+#endif

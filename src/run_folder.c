@@ -1,0 +1,231 @@
+#include "run_folder.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char csv_header[] =
+    "epoch,step,loss,lr,val_dice,val_iou,val_precision,val_recall,"
+    "val_threshold,images_per_s,seconds\n";
+
+const char *lam_run_file(const char *path, const char *name, char *text,
+                         size_t size)
+{
+    snprintf(text, size, "%s/%s", path, name);
+    return text;
+}
+
+static bool exists(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0;
+}
+
+// mkdir -p
+static int make_folders(struct lam_context *ctx, const char *path)
+{
+    char part[1024];
+
+    for (size_t i = 1; i <= strlen(path) && i < sizeof(part); i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        snprintf(part, sizeof(part), "%.*s", (int)i, path);
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return lam_fail(ctx, LAM_EFILE, "folder %s cannot be made: %s",
+                            part, strerror(errno));
+    }
+    return LAM_OK;
+}
+
+int lam_run_create(struct lam_context *ctx, const char *wanted,
+                   const char *name, char *path, size_t size)
+{
+    char file[1100], overlays[1100];
+    int err;
+
+    if (wanted) {
+        snprintf(path, size, "%s", wanted);
+        if (exists(lam_run_file(path, "last.safetensors", file, sizeof(file))))
+            return lam_fail(ctx, LAM_EUSAGE,
+                            "%s holds a run already: --resume goes on with "
+                            "it",
+                            path);
+    } else {
+        int i = 1;
+
+        do
+            snprintf(path, size, "runs/%s-%d", name, i++);
+        while (exists(path));
+    }
+    err = make_folders(ctx, path);
+    return err ? err
+               : make_folders(ctx, lam_run_file(path, "overlays", overlays,
+                                                sizeof(overlays)));
+}
+
+static int close_file(struct lam_context *ctx, FILE *file, const char *path)
+{
+    const bool failed = ferror(file) != 0;
+
+    if (fclose(file) || failed)
+        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+    return LAM_OK;
+}
+
+int lam_run_write_text(struct lam_context *ctx, const char *path,
+                       const char *name, const char *text)
+{
+    char file_name[1100];
+    FILE *file =
+        fopen(lam_run_file(path, name, file_name, sizeof(file_name)), "w");
+
+    if (!file)
+        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
+    fputs(text, file);
+    return close_file(ctx, file, file_name);
+}
+
+static void print_json_text(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text; text++) {
+        const unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < 0x20)
+            fprintf(out, "\\u%04x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+int lam_run_write_info(struct lam_context *ctx, const char *path,
+                       const char *command, const char *data,
+                       const struct lam_device_row *device)
+{
+    const struct {
+        const char *key, *value;
+    } rows[] = {{"command", command},           {"data", data},
+                {"lamina", LAM_VERSION},        {"device", device->name},
+                {"platform", device->platform}, {"driver", device->driver}};
+    const size_t n = sizeof(rows) / sizeof(rows[0]);
+    char file_name[1100];
+    FILE *file = fopen(
+        lam_run_file(path, "run.json", file_name, sizeof(file_name)), "w");
+
+    if (!file)
+        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
+    fputs("{\n", file);
+    for (size_t i = 0; i < n; i++) {
+        fprintf(file, "  \"%s\": ", rows[i].key);
+        print_json_text(file, rows[i].value ? rows[i].value : "");
+        fputs(i + 1 < n ? ",\n" : "\n}\n", file);
+    }
+    return close_file(ctx, file, file_name);
+}
+
+static void print_number(FILE *out, double value, const char *missing)
+{
+    if (isfinite(value))
+        fprintf(out, "%.6g", value);
+    else
+        fputs(missing, out);
+}
+
+static void print_row(FILE *out, const struct lam_epoch_row *row, bool is_json)
+{
+    static const char *const names[] = {
+        "loss",          "lr",         "val_dice",      "val_iou",
+        "val_precision", "val_recall", "val_threshold", "images_per_s",
+        "seconds"};
+    const double values[] = {row->loss,          row->lr,
+                             row->val_dice,      row->val_iou,
+                             row->val_precision, row->val_recall,
+                             row->val_threshold, row->images_per_s,
+                             row->seconds};
+
+    fprintf(out,
+            is_json ? "{\"epoch\": %" PRId64 ", \"step\": %" PRId64
+                    : "%" PRId64 ",%" PRId64,
+            row->epoch, row->step);
+    for (int i = 0; i < 9; i++) {
+        const bool is_val = i >= 2 && i <= 6;
+
+        if (is_json)
+            fprintf(out, ", \"%s\": ", names[i]);
+        else
+            fputc(',', out);
+        print_number(out, is_val && !row->has_val ? NAN : values[i],
+                     is_json ? "null" : "");
+    }
+    fputs(is_json ? "}\n" : "\n", out);
+}
+
+static int append(struct lam_context *ctx, const char *path, const char *name,
+                  const struct lam_epoch_row *row, bool is_json)
+{
+    char file_name[1100];
+    const bool is_new =
+        !exists(lam_run_file(path, name, file_name, sizeof(file_name)));
+    FILE *file = fopen(file_name, "a");
+
+    if (!file)
+        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
+    if (is_new && !is_json)
+        fputs(csv_header, file);
+    print_row(file, row, is_json);
+    return close_file(ctx, file, file_name);
+}
+
+int lam_run_add_row(struct lam_context *ctx, const char *path,
+                    const struct lam_epoch_row *row)
+{
+    const int err = append(ctx, path, "metrics.csv", row, false);
+
+    return err ? err : append(ctx, path, "metrics.jsonl", row, true);
+}
+
+static int cut(struct lam_context *ctx, const char *path, const char *name,
+               int64_t epoch)
+{
+    char file_name[1100], temporary[1110], line[1000];
+    FILE *in, *out;
+    int err;
+
+    in = fopen(lam_run_file(path, name, file_name, sizeof(file_name)), "r");
+    if (!in)
+        return LAM_OK;
+    snprintf(temporary, sizeof(temporary), "%s.part", file_name);
+    out = fopen(temporary, "w");
+    if (!out) {
+        fclose(in);
+        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", temporary);
+    }
+    while (fgets(line, sizeof(line), in)) {
+        long at;
+
+        if ((sscanf(line, "%ld", &at) != 1 &&
+             sscanf(line, "{\"epoch\": %ld", &at) != 1) ||
+            at <= epoch)
+            fputs(line, out);
+    }
+    fclose(in);
+    err = close_file(ctx, out, temporary);
+    if (!err && rename(temporary, file_name))
+        err = lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
+    return err;
+}
+
+int lam_run_cut_rows(struct lam_context *ctx, const char *path, int64_t epoch)
+{
+    const int err = cut(ctx, path, "metrics.csv", epoch);
+
+    return err ? err : cut(ctx, path, "metrics.jsonl", epoch);
+}

@@ -1,0 +1,33 @@
+// run_folder.h - the files of a training run.
+#ifndef LAM_RUN_FOLDER_H
+#define LAM_RUN_FOLDER_H
+
+#include "device.h"
+
+// One row of metrics.csv and metrics.jsonl.
+struct lam_epoch_row {
+    int64_t epoch, step;
+    double loss, lr;
+    bool has_val;
+    double val_dice, val_iou, val_precision, val_recall, val_threshold;
+    double images_per_s, seconds;
+};
+
+// Makes the folder (wanted, or runs/NAME-1, -2, .. that is new) and fills path.
+// LAM_EFILE; LAM_EUSAGE when wanted holds a run already.
+int lam_run_create(struct lam_context *ctx, const char *wanted,
+                   const char *name, char *path, size_t size);
+// path/name into text; returns text.
+const char *lam_run_file(const char *path, const char *name, char *text,
+                         size_t size);
+int lam_run_write_text(struct lam_context *ctx, const char *path,
+                       const char *name, const char *text);
+int lam_run_write_info(struct lam_context *ctx, const char *path,
+                       const char *command, const char *data,
+                       const struct lam_device_row *device);
+int lam_run_add_row(struct lam_context *ctx, const char *path,
+                    const struct lam_epoch_row *row);
+// Drops rows after an epoch, before going on from there.
+int lam_run_cut_rows(struct lam_context *ctx, const char *path, int64_t epoch);
+
+#endif

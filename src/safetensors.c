@@ -1,0 +1,354 @@
+#include "safetensors.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sha256.h"
+#include "shape.h"
+
+static const uint64_t max_header = 100000000;
+
+struct lam_safetensors {
+    unsigned char *bytes;
+    json_t *header;
+    struct lam_stored *tensors;
+    int n_tensors;
+};
+
+static void little_endian(uint64_t n, unsigned char bytes[8])
+{
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(n >> (8 * i));
+}
+
+static json_t *entry_of(const struct lam_stored *t, size_t begin)
+{
+    json_t *shape = json_array(), *entry = json_object();
+
+    for (int i = 0; i < t->shape.rank; i++)
+        json_array_append_new(shape, json_integer(t->shape.dim[i]));
+    json_object_set_new(entry, "dtype",
+                        json_string(t->shape.dtype == LAM_F64 ? "F64" : "F32"));
+    json_object_set_new(entry, "shape", shape);
+    json_object_set_new(
+        entry, "data_offsets",
+        json_pack("[II]", (json_int_t)begin,
+                  (json_int_t)(begin + lam_shape_bytes(&t->shape))));
+    return entry;
+}
+
+static char *make_header(const struct lam_stored *tensors, int n_tensors,
+                         const struct lam_pair *metadata, int n_metadata)
+{
+    json_t *header = json_object(), *meta = json_object();
+    unsigned char digest[32];
+    struct lam_sha256 sha;
+    size_t at = 0;
+    char hex[65], *text;
+
+    lam_sha256_init(&sha);
+    for (int i = 0; i < n_tensors; i++)
+        lam_sha256_add(&sha, tensors[i].data,
+                       lam_shape_bytes(&tensors[i].shape));
+    lam_sha256_finish(&sha, digest);
+    lam_sha256_hex(digest, hex);
+    for (int i = 0; i < n_metadata; i++)
+        json_object_set_new(meta, metadata[i].key,
+                            json_string(metadata[i].value));
+    json_object_set_new(meta, "sha256", json_string(hex));
+    json_object_set_new(header, "__metadata__", meta);
+    for (int i = 0; i < n_tensors; i++) {
+        json_object_set_new(header, tensors[i].name, entry_of(&tensors[i], at));
+        at += lam_shape_bytes(&tensors[i].shape);
+    }
+    text = json_dumps(header, JSON_COMPACT);
+    json_decref(header);
+    return text;
+}
+
+static void sync_folder(const char *path)
+{
+    char folder[1024];
+    const char *slash = strrchr(path, '/');
+    int fd;
+
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1,
+             slash ? path : ".");
+    fd = open(folder, O_RDONLY);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+int lam_safetensors_write(struct lam_context *ctx, const char *path,
+                          const struct lam_stored *tensors, int n_tensors,
+                          const struct lam_pair *metadata, int n_metadata)
+{
+    char temporary[1100];
+    char *header = make_header(tensors, n_tensors, metadata, n_metadata);
+    unsigned char length[8];
+    FILE *file;
+    bool ok;
+
+    if (!header)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    snprintf(temporary, sizeof(temporary), "%s.part", path);
+    file = fopen(temporary, "wb");
+    ok = file != NULL;
+    little_endian(strlen(header), length);
+    ok = ok && fwrite(length, 8, 1, file) == 1;
+    ok = ok && fwrite(header, 1, strlen(header), file) == strlen(header);
+    for (int i = 0; i < n_tensors && ok; i++) {
+        const size_t bytes = lam_shape_bytes(&tensors[i].shape);
+
+        ok = fwrite(tensors[i].data, 1, bytes, file) == bytes;
+    }
+    ok = ok && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    if (file)
+        ok = fclose(file) == 0 && ok;
+    free(header);
+    if (!ok || rename(temporary, path)) {
+        remove(temporary);
+        return lam_fail(ctx, LAM_EFILE, "checkpoint %s cannot be written",
+                        path);
+    }
+    sync_folder(path);
+    return LAM_OK;
+}
+
+static int fail(struct lam_context *ctx, const char *path, const char *name,
+                const char *problem)
+{
+    return lam_fail(ctx, LAM_ECHECKPOINT, "%s: %s%s%s", path, name,
+                    name[0] ? ": " : "", problem);
+}
+
+static bool parse_offsets(const json_t *entry, uint64_t *begin, uint64_t *end)
+{
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    const json_t *a = json_array_get(offsets, 0);
+    const json_t *b = json_array_get(offsets, 1);
+
+    if (json_array_size(offsets) != 2 || !json_is_integer(a) ||
+        !json_is_integer(b) || json_integer_value(a) < 0 ||
+        json_integer_value(b) < json_integer_value(a))
+        return false;
+    *begin = (uint64_t)json_integer_value(a);
+    *end = (uint64_t)json_integer_value(b);
+    return true;
+}
+
+// NULL or what is wrong.
+static const char *parse_entry(const json_t *entry, uint64_t expected,
+                               uint64_t size, const unsigned char *data,
+                               struct lam_stored *t, uint64_t *next)
+{
+    const char *dtype = json_string_value(json_object_get(entry, "dtype"));
+    const json_t *shape = json_object_get(entry, "shape");
+    uint64_t begin, end, elements = 1;
+
+    if (!json_is_object(entry) || json_object_size(entry) != 3)
+        return "its entry is not {dtype, shape, data_offsets}";
+    if (!dtype || (strcmp(dtype, "F32") != 0 && strcmp(dtype, "F64") != 0))
+        return "its dtype is neither F32 nor F64";
+    t->shape.dtype = strcmp(dtype, "F64") == 0 ? LAM_F64 : LAM_F32;
+    if (!json_is_array(shape) || json_array_size(shape) > LAM_MAX_RANK)
+        return "its shape is no list of at most 6 numbers";
+    t->shape.rank = (int)json_array_size(shape);
+    for (int i = 0; i < t->shape.rank; i++) {
+        const json_t *d = json_array_get(shape, (size_t)i);
+
+        if (!json_is_integer(d) || json_integer_value(d) < 0)
+            return "its shape is no list of at most 6 numbers";
+        t->shape.dim[i] = json_integer_value(d);
+        if (t->shape.dim[i] &&
+            elements > (UINT64_C(1) << 56) / (uint64_t)t->shape.dim[i])
+            return "its shape overflows";
+        elements *= (uint64_t)t->shape.dim[i];
+    }
+    if (!parse_offsets(entry, &begin, &end))
+        return "its data_offsets are no pair of rising numbers";
+    if (begin != expected)
+        return "its data does not start where the last tensor's ends";
+    if (end > size)
+        return "its data lies beyond the end of the file";
+    if (end - begin != elements * lam_dtype_bytes(t->shape.dtype))
+        return "its data is not as long as its shape says";
+    t->data = data + begin;
+    *next = end;
+    return NULL;
+}
+
+static int parse_tensors(struct lam_context *ctx, const char *path,
+                         struct lam_safetensors *f, const unsigned char *data,
+                         uint64_t size)
+{
+    const char *name;
+    json_t *entry;
+    uint64_t at = 0;
+
+    f->tensors = calloc(json_object_size(f->header) + 1, sizeof(*f->tensors));
+    if (!f->tensors)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    json_object_foreach(f->header, name, entry)
+    {
+        const char *problem;
+
+        if (strcmp(name, "__metadata__") == 0)
+            continue;
+        problem =
+            parse_entry(entry, at, size, data, &f->tensors[f->n_tensors], &at);
+        if (problem)
+            return fail(ctx, path, name, problem);
+        f->tensors[f->n_tensors++].name = name;
+    }
+    if (at != size)
+        return fail(ctx, path, "", "there is data that no tensor covers");
+    return LAM_OK;
+}
+
+static int check_metadata(struct lam_context *ctx, const char *path,
+                          const struct lam_safetensors *f,
+                          const unsigned char *data, uint64_t size)
+{
+    const json_t *meta = json_object_get(f->header, "__metadata__");
+    const char *key, *wanted;
+    json_t *value;
+    unsigned char digest[32];
+    struct lam_sha256 sha;
+    char hex[65];
+
+    if (!meta)
+        return LAM_OK;
+    if (!json_is_object(meta))
+        return fail(ctx, path, "__metadata__", "it is no object");
+    json_object_foreach((json_t *)meta, key, value) if (
+        !json_is_string(value)) return fail(ctx, path, key,
+                                            "its metadata is no text");
+    wanted = json_string_value(json_object_get(meta, "sha256"));
+    if (!wanted)
+        return LAM_OK;
+    lam_sha256_init(&sha);
+    lam_sha256_add(&sha, data, size);
+    lam_sha256_finish(&sha, digest);
+    lam_sha256_hex(digest, hex);
+    if (strcmp(hex, wanted) != 0)
+        return fail(ctx, path, "", "its data is damaged (the SHA-256 differs)");
+    return LAM_OK;
+}
+
+static int read_bytes(struct lam_context *ctx, const char *path,
+                      unsigned char **bytes, uint64_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    off_t length;
+    bool ok;
+
+    *bytes = NULL;
+    if (!file)
+        return lam_fail(ctx, LAM_ECHECKPOINT, "%s cannot be opened", path);
+    fseeko(file, 0, SEEK_END);
+    length = ftello(file);
+    rewind(file);
+    if (length < 9) {
+        fclose(file);
+        return fail(ctx, path, "", "it is too short for a safetensors file");
+    }
+    *bytes = malloc((size_t)length);
+    ok = *bytes && fread(*bytes, 1, (size_t)length, file) == (size_t)length;
+    fclose(file);
+    *size = (uint64_t)length;
+    if (!*bytes)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    return ok ? LAM_OK
+              : lam_fail(ctx, LAM_ECHECKPOINT, "%s cannot be read", path);
+}
+
+static int parse(struct lam_context *ctx, const char *path,
+                 struct lam_safetensors *f, uint64_t size)
+{
+    uint64_t length = 0;
+    json_error_t error;
+    int err;
+
+    for (int i = 7; i >= 0; i--)
+        length = length << 8 | f->bytes[i];
+    if (length > max_header || length > size - 8)
+        return fail(ctx, path, "", "its header is longer than the file");
+    if (length == 0 || f->bytes[8] != '{')
+        return fail(ctx, path, "", "its header is no JSON object");
+    f->header = json_loadb((const char *)f->bytes + 8, length,
+                           JSON_REJECT_DUPLICATES, &error);
+    if (!f->header || !json_is_object(f->header))
+        return fail(ctx, path, "its header",
+                    f->header ? "it is no JSON object" : error.text);
+    err = parse_tensors(ctx, path, f, f->bytes + 8 + length, size - 8 - length);
+    if (!err)
+        err = check_metadata(ctx, path, f, f->bytes + 8 + length,
+                             size - 8 - length);
+    return err;
+}
+
+int lam_safetensors_read(struct lam_context *ctx, const char *path,
+                         struct lam_safetensors **file)
+{
+    struct lam_safetensors *f = calloc(1, sizeof(*f));
+    uint64_t size = 0;
+    int err;
+
+    *file = NULL;
+    if (!f)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    err = read_bytes(ctx, path, &f->bytes, &size);
+    if (!err)
+        err = parse(ctx, path, f, size);
+    if (err) {
+        lam_safetensors_free(f);
+        return err;
+    }
+    *file = f;
+    return LAM_OK;
+}
+
+void lam_safetensors_free(struct lam_safetensors *f)
+{
+    if (!f)
+        return;
+    json_decref(f->header);
+    free(f->tensors);
+    free(f->bytes);
+    free(f);
+}
+
+int lam_safetensors_count(const struct lam_safetensors *f)
+{
+    return f->n_tensors;
+}
+
+const struct lam_stored *lam_safetensors_at(const struct lam_safetensors *f,
+                                            int i)
+{
+    return &f->tensors[i];
+}
+
+const struct lam_stored *lam_safetensors_find(const struct lam_safetensors *f,
+                                              const char *name)
+{
+    for (int i = 0; i < f->n_tensors; i++)
+        if (strcmp(f->tensors[i].name, name) == 0)
+            return &f->tensors[i];
+    return NULL;
+}
+
+const char *lam_safetensors_meta(const struct lam_safetensors *f,
+                                 const char *key)
+{
+    return json_string_value(
+        json_object_get(json_object_get(f->header, "__metadata__"), key));
+}

@@ -1,0 +1,281 @@
+// The training loop.
+#include "train.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "overlay.h"
+#include "rng.h"
+#include "trainer.h"
+
+enum { MAX_OVERLAYS = 8 };
+
+static int save(struct lam_trainer *t, const char *name)
+{
+    char path[1100];
+
+    return lam_checkpoint_write(t->session, t->graph, t->optimizer,
+                                t->model_text, t->data_path, &t->intensity,
+                                &t->progress,
+                                lam_run_file(t->run, name, path, sizeof(path)));
+}
+
+static double rate_at(const struct lam_trainer *t, int64_t step)
+{
+    return lam_schedule_lr(&t->config.schedule, step, t->steps_per_epoch,
+                           t->steps);
+}
+
+// One micro-batch forward and backward; its loss.
+static int run_micro(struct lam_trainer *t, int k, double *loss)
+{
+    const size_t pixels =
+        (size_t)t->micro_batch * (size_t)t->height * (size_t)t->width;
+    const uint64_t seed =
+        lam_rng_bits(lam_rng_bits(t->progress.seed, (uint64_t)t->progress.step),
+                     (uint64_t)k);
+    float value = 0.0f;
+    int err = lam_session_write(t->session, t->input, t->images + k * pixels);
+
+    if (!err)
+        err = lam_session_write(t->session, t->target, t->masks + k * pixels);
+    if (!err)
+        err = lam_session_forward(t->session, seed);
+    if (!err)
+        err = lam_session_backward(t->session, 1.0 / t->n_micro, k == 0);
+    if (!err)
+        err = lam_session_read(t->session, t->loss, &value);
+    *loss += (double)value / t->n_micro;
+    if (!err && !isfinite(value)) {
+        err = lam_session_blame(t->session, seed);
+        if (!err)
+            err = lam_fail(t->ctx, LAM_ENONFINITE, "the loss is %g",
+                           (double)value);
+    }
+    return err;
+}
+
+static int run_step(struct lam_trainer *t, double *loss)
+{
+    int err = lam_loader_next(t->loader, t->images, t->masks);
+
+    *loss = 0.0;
+    for (int k = 0; k < t->n_micro && !err; k++)
+        err = run_micro(t, k, loss);
+    for (int i = 0; i < t->graph->n_weights && !err; i++)
+        if (t->l2[i] > 0.0)
+            err = lam_session_decay(t->session, i, t->l2[i]);
+    if (!err)
+        err = lam_session_step(t->session, t->progress.step + 1,
+                               rate_at(t, t->progress.step));
+    if (!err)
+        t->progress.step++;
+    return err;
+}
+
+static int predict_one(struct lam_trainer *t, enum lam_split split, int i,
+                       struct lam_metrics **metrics, const char *overlay)
+{
+    const struct lam_sample_info *info = lam_dataset_info(t->dataset, split, i);
+    struct lam_map map = {0};
+    float *image = NULL, *mask = NULL;
+    int height, width;
+    int err = lam_dataset_read(t->dataset, split, i, &t->intensity, &image,
+                               &mask, &height, &width);
+
+    if (!err && mask)
+        err = lam_predictor_run(t->predictor, image, height, width, 0, 0, &map);
+    if (!err && mask && !*metrics)
+        err = lam_metrics_create(t->ctx, &t->metrics, map.channels, false,
+                                 metrics);
+    if (!err && mask)
+        err = lam_metrics_add(*metrics, info->name, map.data, mask, height,
+                              width, NULL);
+    if (!err && mask && overlay) {
+        const float *p = map.data + (map.channels > 1 ? height * width : 0);
+        float *said = map.data;
+
+        for (int k = 0; k < height * width; k++)
+            said[k] = (double)p[k] > t->progress.threshold ? 1.0f : 0.0f;
+        err = lam_overlay_write(t->ctx, overlay, width, height, image, mask,
+                                said);
+    }
+    free(image);
+    free(mask);
+    free(map.data);
+    return err;
+}
+
+static int validate(struct lam_trainer *t, struct lam_epoch_row *row,
+                    bool with_overlays)
+{
+    const int n = lam_dataset_count(t->dataset, LAM_SPLIT_VAL);
+    struct lam_metrics *metrics = NULL;
+    struct lam_metrics_result result;
+    int err = lam_predictor_take(t->predictor, t->session, t->graph);
+
+    for (int i = 0; i < n && !err; i++) {
+        char path[1200];
+
+        snprintf(path, sizeof(path), "%s/overlays/%s.png", t->run,
+                 lam_dataset_info(t->dataset, LAM_SPLIT_VAL, i)->name);
+        err = predict_one(t, LAM_SPLIT_VAL, i, &metrics,
+                          with_overlays && i < MAX_OVERLAYS ? path : NULL);
+    }
+    if (!err && metrics) {
+        lam_metrics_result(metrics, &result);
+        row->has_val = true;
+        row->val_dice = result.mean.dice;
+        row->val_iou = result.mean.iou;
+        row->val_precision = result.mean.precision;
+        row->val_recall = result.mean.recall;
+        row->val_threshold = t->metrics.threshold;
+        if (result.best_dice > result.mean.dice) {
+            row->val_dice = result.best_dice;
+            row->val_threshold = result.best_threshold;
+        }
+    }
+    lam_metrics_destroy(metrics);
+    return err;
+}
+
+static int end_epoch(struct lam_trainer *t, struct lam_meter *meter,
+                     struct lam_epoch_row *row)
+{
+    const int every = t->config.eval_every;
+    const bool is_last = t->progress.step >= t->steps;
+    int err = LAM_OK;
+
+    t->progress.epoch = t->progress.step / t->steps_per_epoch;
+    row->epoch = t->progress.epoch;
+    row->step = t->progress.step;
+    row->lr = rate_at(t, t->progress.step - 1);
+    lam_meter_clear(meter);
+    if (every && (t->progress.epoch % every == 0 || is_last))
+        err = validate(t, row, false);
+    if (!err && row->has_val && row->val_dice > t->progress.best) {
+        t->progress.best = row->val_dice;
+        t->progress.best_epoch = t->progress.epoch;
+        t->progress.threshold = row->val_threshold;
+        err = save(t, "best.safetensors");
+    }
+    if (!err)
+        err = save(t, "last.safetensors");
+    if (!err)
+        err = lam_run_add_row(t->ctx, t->run, row);
+    if (!err && row->has_val)
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "epoch %" PRId64 ": loss %.4f, val Dice %.4f (above %.2f), IoU "
+                "%.4f, precision %.3f, recall %.3f, %.1f images/s%s",
+                row->epoch, row->loss, row->val_dice, row->val_threshold,
+                row->val_iou, row->val_precision, row->val_recall,
+                row->images_per_s,
+                t->progress.best_epoch == row->epoch ? ", best so far" : "");
+    else if (!err)
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "epoch %" PRId64 ": loss %.4f, %.1f images/s", row->epoch,
+                row->loss, row->images_per_s);
+    return err ? err : lam_trainer_apply_schedule(t, t->progress.epoch);
+}
+
+static bool is_out_of_patience(const struct lam_trainer *t)
+{
+    return t->config.patience && t->progress.best >= 0 &&
+           t->progress.epoch - t->progress.best_epoch >= t->config.patience;
+}
+
+static int stop_early(struct lam_trainer *t, struct lam_meter *meter)
+{
+    const int err = save(t, "last.safetensors");
+
+    lam_meter_clear(meter);
+    return err ? err
+               : lam_fail(t->ctx, LAM_EINTERRUPT,
+                          "interrupted after step %" PRId64
+                          "; lamina train --resume %s goes on",
+                          t->progress.step, t->run);
+}
+
+static int loop(struct lam_trainer *t)
+{
+    const int64_t per_epoch = t->steps_per_epoch;
+    const int64_t epochs = (t->steps + per_epoch - 1) / per_epoch;
+    struct lam_meter meter;
+    double loss, sum = 0.0, started = lam_clock();
+    int64_t n = 0;
+    int err = LAM_OK;
+
+    lam_meter_start(&meter, t->options->quiet, t->progress.step, t->steps);
+    while (t->progress.step < t->steps && !is_out_of_patience(t)) {
+        err = run_step(t, &loss);
+        if (err)
+            break;
+        sum += loss;
+        n++;
+        lam_meter_step(&meter, t->progress.step,
+                       (t->progress.step - 1) / per_epoch + 1, epochs, loss,
+                       rate_at(t, t->progress.step - 1), t->config.batch);
+        if (t->progress.step % per_epoch == 0 || t->progress.step == t->steps) {
+            const double spent = lam_clock() - started;
+            struct lam_epoch_row row = {
+                .loss = sum / (double)n,
+                .seconds = spent,
+                .images_per_s = (double)n * t->config.batch / spent};
+
+            err = end_epoch(t, &meter, &row);
+            if (err)
+                break;
+            sum = 0.0;
+            n = 0;
+            started = lam_clock();
+        } else if (t->config.save_every &&
+                   t->progress.step % t->config.save_every == 0) {
+            err = save(t, "last.safetensors");
+            if (err)
+                break;
+        }
+        if (t->ctx->interrupted && *t->ctx->interrupted)
+            return stop_early(t, &meter);
+    }
+    lam_meter_clear(&meter);
+    return err;
+}
+
+int lam_train(struct lam_context *ctx, const struct lam_train_options *options)
+{
+    struct lam_trainer *t = calloc(1, sizeof(*t));
+    struct lam_epoch_row row = {0};
+    int err;
+
+    if (!t)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    t->ctx = ctx;
+    t->options = options;
+    err = lam_trainer_open(t);
+    if (!err) {
+        lam_log(ctx, LAM_LOG_INFO,
+                "%s: %d layers, %" PRId64 " parameters; %s; run folder %s",
+                lam_model_name(t->model), t->graph->n_nodes,
+                lam_graph_parameters(t->graph, false),
+                lam_queue_device(t->queue)->name, t->run);
+        if (options->explain) {
+            char *text = lam_session_explain(t->session);
+
+            printf("%s", text ? text : "");
+            free(text);
+        }
+        err = loop(t);
+    }
+    if (!err && t->config.eval_every)
+        err = validate(t, &row, true);
+    if (!err && t->progress.best >= 0)
+        lam_log(ctx, LAM_LOG_INFO,
+                "best validation Dice %.4f after epoch %" PRId64
+                "; weights in %s/best.safetensors",
+                t->progress.best, t->progress.best_epoch, t->run);
+    lam_trainer_close(t);
+    free(t);
+    return err;
+}

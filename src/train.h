@@ -1,0 +1,36 @@
+// train.h - training a model file on a data set into a run folder.
+#ifndef LAM_TRAIN_H
+#define LAM_TRAIN_H
+
+#include "checkpoint.h"
+#include "metrics.h"
+#include "schedule.h"
+
+// The `train` section of a model.
+struct lam_train_config {
+    struct lam_schedule schedule;
+    int32_t batch, epochs, steps, seed, micro_batch;
+    int32_t eval_every, save_every, patience;
+};
+extern const struct lam_param lam_train_params[];
+
+struct lam_train_options {
+    const char *model;  // file; NULL with resume
+    const char *data;   // NULL with resume: the one it was started with
+    const char *run;    // folder; NULL: runs/NAME-1, -2 ...
+    const char *resume; // run folder to go on in
+    const char *init;   // checkpoint to take weights from, where they fit
+    const char *const *sets;
+    int n_sets;
+    const char *device, *variants;
+    double timeout_s;
+    bool quiet, explain;
+    const char *command; // for run.json
+};
+
+// Makes the run folder: model.yaml (resolved), run.json, metrics.csv,
+// metrics.jsonl, last.safetensors, best.safetensors, overlays/. On
+// ctx->interrupted it finishes the step, saves and gives LAM_EINTERRUPT.
+int lam_train(struct lam_context *ctx, const struct lam_train_options *options);
+
+#endif

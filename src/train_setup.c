@@ -1,0 +1,439 @@
+// Setting up a training run: model, data, memory, weights, folder.
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rng.h"
+#include "shape.h"
+#include "trainer.h"
+
+const struct lam_param lam_train_params[] = {
+    LAM_SCHEDULE_PARAMS(struct lam_train_config, schedule),
+    {"batch", LAM_PARAM_INT, offsetof(struct lam_train_config, batch), "4", 1,
+     65536, NULL, "images per update", 0},
+    {"epochs", LAM_PARAM_INT, offsetof(struct lam_train_config, epochs), "10",
+     1, 1000000, NULL, "passes over the training split", 0},
+    {"steps", LAM_PARAM_INT, offsetof(struct lam_train_config, steps), "0", 0,
+     2000000000, NULL, "updates in all; 0: by epochs", 0},
+    {"seed", LAM_PARAM_INT, offsetof(struct lam_train_config, seed), "1", 0,
+     2000000000, NULL, "of weights, order, crops and dropout", 0},
+    {"micro_batch", LAM_PARAM_INT,
+     offsetof(struct lam_train_config, micro_batch), "0", 0, 65536, NULL,
+     "images on the device at once; 0: as many as fit", 0},
+    {"eval_every", LAM_PARAM_INT, offsetof(struct lam_train_config, eval_every),
+     "1", 0, 1000000, NULL, "epochs between validations; 0: never", 0},
+    {"save_every", LAM_PARAM_INT, offsetof(struct lam_train_config, save_every),
+     "0", 0, 2000000000, NULL, "steps between checkpoints, besides each epoch",
+     0},
+    {"patience", LAM_PARAM_INT, offsetof(struct lam_train_config, patience),
+     "0", 0, 1000000, NULL,
+     "epochs without a better validation before stopping; 0: never stops", 0},
+    {0}};
+
+static int read_sections(struct lam_trainer *t)
+{
+    static const char *const type_only[] = {"type", NULL};
+    const char *type = lam_model_get(t->model, "optimizer", "type");
+    char where[300];
+    int err;
+
+    err = lam_model_section(t->model, "train", lam_train_params, &t->config,
+                            sizeof(t->config), NULL);
+    if (!err)
+        err = lam_schedule_check(
+            t->ctx, lam_model_where(t->model, "train", where, sizeof(where)),
+            &t->config.schedule);
+    if (!err)
+        err = lam_model_section(t->model, "metrics", lam_metrics_params,
+                                &t->metrics, sizeof(t->metrics), NULL);
+    if (!err)
+        err = lam_model_section(t->model, "augment", lam_augment_params,
+                                &t->augment, sizeof(t->augment), NULL);
+    if (err)
+        return err;
+    type = type ? type : "adam";
+    t->optimizer = lam_registry_optimizer(t->registry, type);
+    if (!t->optimizer) {
+        const char *near =
+            lam_nearest(type, lam_registry_optimizer_names(t->registry));
+
+        return lam_fail(
+            t->ctx, LAM_EMODEL, "%s: unknown optimiser '%s'%s%s%s",
+            lam_model_where(t->model, "optimizer", where, sizeof(where)), type,
+            near ? " (did you mean '" : "", near ? near : "",
+            near ? "'?)" : "");
+    }
+    t->optimizer_config = calloc(1, t->optimizer->config_size + 1);
+    if (!t->optimizer_config)
+        return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    return lam_model_section(t->model, "optimizer", t->optimizer->params,
+                             t->optimizer_config, t->optimizer->config_size,
+                             type_only);
+}
+
+static int open_model(struct lam_trainer *t)
+{
+    const struct lam_train_options *o = t->options;
+    char path[1100];
+    int err;
+
+    if (o->resume) {
+        err = lam_checkpoint_read(
+            t->ctx,
+            lam_run_file(o->resume, "last.safetensors", path, sizeof(path)),
+            &t->resumed);
+        if (err)
+            return err;
+        snprintf(t->run, sizeof(t->run), "%s", o->resume);
+        t->progress = t->resumed.progress;
+        t->data_path = strdup(o->data ? o->data : t->resumed.data);
+        err = lam_model_parse(t->ctx, path, t->resumed.model,
+                              strlen(t->resumed.model), o->sets, o->n_sets,
+                              &t->model);
+    } else {
+        t->progress.best = -1.0;
+        t->progress.threshold = 0.5;
+        t->data_path = strdup(o->data);
+        err = lam_model_load(t->ctx, o->model, o->sets, o->n_sets, &t->model);
+    }
+    if (err)
+        return err;
+    t->model_text = lam_model_resolved(t->model);
+    if (!t->model_text || !t->data_path)
+        return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    return lam_model_parse(t->ctx, "resolved model", t->model_text,
+                           strlen(t->model_text), NULL, 0,
+                           &t->model_for_prediction);
+}
+
+static int open_data(struct lam_trainer *t)
+{
+    int err = lam_dataset_open(t->ctx, t->data_path, &t->dataset);
+    int n;
+
+    if (err)
+        return err;
+    if (t->options->resume)
+        t->intensity = t->resumed.intensity;
+    else
+        err = lam_dataset_measure(t->dataset, &t->intensity);
+    n = lam_dataset_count(t->dataset, LAM_SPLIT_TRAIN);
+    t->steps_per_epoch = (n + t->config.batch - 1) / t->config.batch;
+    t->steps = t->config.steps ? t->config.steps
+                               : t->config.epochs * t->steps_per_epoch;
+    if (!err)
+        lam_log(t->ctx, LAM_LOG_INFO, "data: %s: %d train, %d val, %d test",
+                t->data_path, n, lam_dataset_count(t->dataset, LAM_SPLIT_VAL),
+                lam_dataset_count(t->dataset, LAM_SPLIT_TEST));
+    return err;
+}
+
+static int build_graph(struct lam_trainer *t)
+{
+    const char *input;
+    int err = lam_graph_create(t->ctx, t->registry, &t->host, 1, &t->graph);
+
+    if (!err)
+        err = lam_model_build(t->model, t->graph, t->micro_batch);
+    if (!err)
+        err = lam_model_build_loss(t->model, t->graph, &t->loss);
+    if (err)
+        return err;
+    input = lam_model_input(t->model, &t->height, &t->width);
+    t->input = lam_graph_find(t->graph, input);
+    t->target = lam_graph_find(t->graph, "target");
+    if (t->height == 0)
+        return lam_fail(t->ctx, LAM_EMODEL,
+                        "input '%s' is no image [N, C, H, W]", input);
+    return LAM_OK;
+}
+
+static void print_plan(const struct lam_trainer *t, const struct lam_memory *m)
+{
+    lam_log(t->ctx, LAM_LOG_INFO,
+            "memory: %.1f MiB: activations %.1f in %d buffers, weights %.1f, "
+            "gradients %.1f, optimiser %.1f, workspaces %.1f",
+            (double)m->total / 0x1p20, (double)m->activations / 0x1p20,
+            m->n_slots, (double)m->weights / 0x1p20,
+            (double)m->weight_grads / 0x1p20, (double)m->optimizer / 0x1p20,
+            (double)m->workspace / 0x1p20);
+}
+
+// One attempt at a micro-batch; LAM_EMEMORY when it does not fit.
+static int try_micro_batch(struct lam_trainer *t, int micro_batch)
+{
+    struct lam_session_options options = {
+        .training = 1,
+        .optimizer = t->optimizer,
+        .optimizer_config = t->optimizer_config,
+        .micro_batches = t->config.batch / micro_batch,
+        .variants = t->options->variants};
+    struct lam_memory memory;
+    int err;
+
+    t->micro_batch = micro_batch;
+    t->n_micro = t->config.batch / micro_batch;
+    err = build_graph(t);
+    options.loss = t->loss;
+    if (!err)
+        err = lam_session_memory(t->graph, &options, &memory);
+    if (!err)
+        print_plan(t, &memory);
+    if (!err)
+        err = lam_session_create(t->graph, t->queue, &options, &t->session);
+    if (err) {
+        lam_graph_destroy(t->graph);
+        t->graph = NULL;
+    }
+    return err;
+}
+
+// The largest micro-batch that divides the batch and fits the device.
+static int open_session(struct lam_trainer *t)
+{
+    const int wanted = t->config.micro_batch;
+    const int first =
+        wanted && wanted < t->config.batch ? wanted : t->config.batch;
+    char problem[sizeof(t->ctx->error)];
+    int err = LAM_EMEMORY;
+
+    if (t->config.batch % first)
+        return lam_fail(t->ctx, LAM_EMODEL,
+                        "train: micro_batch %d does not divide batch %d", first,
+                        t->config.batch);
+    for (int m = first; m >= 1 && err == LAM_EMEMORY; m--) {
+        if (t->config.batch % m)
+            continue;
+        err = try_micro_batch(t, m);
+        if (err != LAM_EMEMORY || m == 1)
+            break;
+        memcpy(problem, t->ctx->error, sizeof(problem));
+        lam_error_clear(t->ctx);
+        lam_log(t->ctx, LAM_LOG_INFO, "micro-batch %d does not fit: %s", m,
+                problem);
+    }
+    if (!err && t->n_micro > 1)
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "batch %d as %d micro-batches of %d, gradients summed",
+                t->config.batch, t->n_micro, t->micro_batch);
+    return err;
+}
+
+static int fill_weights(struct lam_trainer *t)
+{
+    struct lam_restored restored;
+    struct lam_checkpoint from;
+    int err;
+
+    if (t->options->resume)
+        return lam_checkpoint_restore(&t->resumed, t->session, t->graph,
+                                      t->optimizer, true, &restored);
+    t->progress.seed = (uint64_t)t->config.seed;
+    err = lam_session_init(t->session, t->progress.seed);
+    if (err || !t->options->init)
+        return err;
+    err = lam_checkpoint_read(t->ctx, t->options->init, &from);
+    if (err)
+        return err;
+    err = lam_checkpoint_restore(&from, t->session, t->graph, NULL, false,
+                                 &restored);
+    lam_log(t->ctx, LAM_LOG_INFO,
+            "weights from %s: %d matched, %d missing there, %d of another "
+            "shape, %d unused",
+            t->options->init, restored.matched, restored.missing,
+            restored.differing, restored.unused);
+    lam_checkpoint_close(&from);
+    return err;
+}
+
+// regularize: rows {match: "conv*.weight", l2: 1e-5}; the first match counts.
+static int read_regularize(struct lam_trainer *t)
+{
+    const struct lam_setting *row;
+    int n;
+
+    t->l2 = calloc((size_t)t->graph->n_weights + 1, sizeof(*t->l2));
+    if (!t->l2)
+        return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    for (int i = 0; (n = lam_model_row(t->model, "regularize", i, &row)) >= 0;
+         i++) {
+        const char *match = NULL, *l2 = NULL;
+        double value;
+        int matched = 0;
+
+        for (int k = 0; k < n; k++) {
+            if (strcmp(row[k].key, "match") == 0)
+                match = row[k].value;
+            else if (strcmp(row[k].key, "l2") == 0)
+                l2 = row[k].value;
+        }
+        if (!match || !l2 || n != 2 || !lam_parse_real(l2, &value))
+            return lam_fail(t->ctx, LAM_EMODEL,
+                            "regularize: row %d: wanted {match: PATTERN, l2: "
+                            "NUMBER}",
+                            i + 1);
+        for (int w = 0; w < t->graph->n_weights; w++)
+            if (t->graph->weights[w].is_trained && t->l2[w] == 0.0 &&
+                fnmatch(match, t->graph->weights[w].name, 0) == 0) {
+                t->l2[w] = value;
+                matched++;
+            }
+        if (!matched)
+            return lam_fail(t->ctx, LAM_EMODEL,
+                            "regularize: row %d: '%s' fits no trained weight",
+                            i + 1, match);
+    }
+    return t->ctx->code;
+}
+
+// "loss.positive_weight" of the node "loss".
+static int set_scheduled(struct lam_trainer *t, const char *path,
+                         const char *value)
+{
+    const char *dot = strrchr(path, '.');
+
+    for (int i = 0; dot && i < t->graph->n_nodes; i++) {
+        const struct lam_node *node = &t->graph->nodes[i];
+
+        if (strlen(node->name) != (size_t)(dot - path) ||
+            strncmp(node->name, path, (size_t)(dot - path)) != 0)
+            continue;
+        for (const struct lam_param *p = node->layer.type->params; p && p->name;
+             p++)
+            if (strcmp(p->name, dot + 1) == 0 && p->scheduled)
+                return lam_param_set(t->ctx, node->name, p,
+                                     (void *)node->layer.config, value);
+    }
+    return lam_fail(t->ctx, LAM_EMODEL,
+                    "schedule: '%s' is no parameter that may be scheduled: "
+                    "lamina layers NAME says which are",
+                    path);
+}
+
+int lam_trainer_apply_schedule(struct lam_trainer *t, int64_t epoch)
+{
+    const struct lam_setting *row;
+    int n, err = LAM_OK;
+
+    for (int i = 0;
+         !err && (n = lam_model_row(t->model, "schedule", i, &row)) >= 0; i++) {
+        const char *path = NULL, *value = NULL;
+        int64_t at = -1;
+
+        for (int k = 0; k < n; k++) {
+            if (strcmp(row[k].key, "set") == 0)
+                path = row[k].value;
+            else if (strcmp(row[k].key, "value") == 0)
+                value = row[k].value;
+            else if (strcmp(row[k].key, "epoch") != 0 ||
+                     !lam_parse_int(row[k].value, &at))
+                at = -1;
+        }
+        if (!path || !value || at < 0)
+            return lam_fail(t->ctx, LAM_EMODEL,
+                            "schedule: row %d: wanted {epoch: N, set: "
+                            "LOSS.PARAMETER, value: V}",
+                            i + 1);
+        if (at <= epoch)
+            err = set_scheduled(t, path, value);
+    }
+    return err ? err : t->ctx->code;
+}
+
+static int open_loader(struct lam_trainer *t)
+{
+    const struct lam_loader_options options = {.batch = t->config.batch,
+                                               .height = t->height,
+                                               .width = t->width,
+                                               .seed = t->progress.seed,
+                                               .first_step = t->progress.step,
+                                               .augment = &t->augment,
+                                               .intensity = t->intensity};
+    const size_t pixels =
+        (size_t)t->config.batch * (size_t)t->height * (size_t)t->width;
+
+    t->images = malloc(pixels * sizeof(*t->images));
+    t->masks = malloc(pixels * sizeof(*t->masks));
+    if (!t->images || !t->masks)
+        return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    return lam_loader_open(t->dataset, &options, &t->loader);
+}
+
+static int open_folder(struct lam_trainer *t)
+{
+    int err;
+
+    if (t->options->resume)
+        return lam_run_cut_rows(t->ctx, t->run, t->progress.epoch);
+    err = lam_run_create(t->ctx, t->options->run, lam_model_name(t->model),
+                         t->run, sizeof(t->run));
+    if (!err)
+        err = lam_run_write_text(t->ctx, t->run, "model.yaml", t->model_text);
+    if (!err)
+        err = lam_run_write_info(t->ctx, t->run, t->options->command,
+                                 t->data_path, lam_queue_device(t->queue));
+    return err;
+}
+
+static int open_device(struct lam_trainer *t)
+{
+    const struct lam_queue_options options = {
+        .device = t->options->device, .timeout_s = t->options->timeout_s};
+    int err = lam_queue_open(t->ctx, &options, &t->queue);
+
+    return err ? err : lam_host_init(&t->host, t->ctx, t->queue, LAM_F32);
+}
+
+int lam_trainer_open(struct lam_trainer *t)
+{
+    int err;
+
+    t->registry = lam_registry_create(t->ctx);
+    if (!t->registry)
+        return t->ctx->code;
+    err = lam_registry_load_default(t->registry);
+    if (!err)
+        err = open_model(t);
+    if (!err)
+        err = read_sections(t);
+    if (!err)
+        err = open_data(t);
+    if (!err)
+        err = open_device(t);
+    if (!err)
+        err = open_session(t);
+    if (!err)
+        err = fill_weights(t);
+    if (!err)
+        err = read_regularize(t);
+    if (!err)
+        err = lam_trainer_apply_schedule(t, t->progress.epoch);
+    if (!err)
+        err = open_loader(t);
+    if (!err)
+        err = lam_predictor_create(t->ctx, t->registry, t->queue,
+                                   t->model_for_prediction, &t->predictor);
+    return err ? err : open_folder(t);
+}
+
+void lam_trainer_close(struct lam_trainer *t)
+{
+    lam_loader_close(t->loader);
+    lam_predictor_destroy(t->predictor);
+    lam_session_destroy(t->session);
+    lam_graph_destroy(t->graph);
+    lam_dataset_close(t->dataset);
+    lam_host_finish(&t->host);
+    lam_queue_close(t->queue);
+    lam_checkpoint_close(&t->resumed);
+    lam_model_destroy(t->model);
+    lam_model_destroy(t->model_for_prediction);
+    lam_registry_destroy(t->registry);
+    free(t->optimizer_config);
+    free(t->model_text);
+    free(t->data_path);
+    free(t->images);
+    free(t->masks);
+    free(t->l2);
+}

@@ -1,0 +1,45 @@
+// trainer.h - inside of a training run, for train.c and train_setup.c.
+#ifndef LAM_TRAINER_H
+#define LAM_TRAINER_H
+
+#include "predictor.h"
+#include "progress.h"
+#include "run_folder.h"
+#include "train.h"
+
+struct lam_trainer {
+    struct lam_context *ctx;
+    const struct lam_train_options *options;
+    struct lam_registry *registry;
+    struct lam_queue *queue;
+    struct lam_host host;
+    struct lam_model *model, *model_for_prediction;
+    char *model_text, *data_path;
+    struct lam_train_config config;
+    struct lam_metrics_options metrics;
+    struct lam_augment augment;
+    const struct lam_optimizer_type *optimizer;
+    void *optimizer_config;
+    struct lam_dataset *dataset;
+    struct lam_intensity intensity;
+    struct lam_loader *loader;
+    struct lam_graph *graph;
+    struct lam_session *session;
+    struct lam_predictor *predictor;
+    struct lam_checkpoint resumed;
+    struct lam_progress progress;
+    char run[1024];
+    int loss, input, target;        // values
+    int height, width;              // of a crop
+    int micro_batch, n_micro;       // images in one, how many of them
+    int64_t steps, steps_per_epoch; // in all, in one epoch
+    float *images, *masks;          // of one batch
+    double *l2;                     // by weight of the graph
+};
+
+int lam_trainer_open(struct lam_trainer *trainer);
+void lam_trainer_close(struct lam_trainer *trainer);
+// Rows of `schedule` up to the epoch, in their order.
+int lam_trainer_apply_schedule(struct lam_trainer *trainer, int64_t epoch);
+
+#endif

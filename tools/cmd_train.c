@@ -1,0 +1,104 @@
+// lamina train - trains a model on a data set.
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "param.h"
+#include "train.h"
+
+static volatile int interrupted;
+
+// The second time the process ends at once.
+static void on_signal(int number)
+{
+    (void)number;
+    if (interrupted)
+        _exit(130);
+    interrupted = 1;
+}
+
+static void catch_signals(struct lam_context *ctx)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN);
+    ctx->interrupted = &interrupted;
+}
+
+static int check(struct lam_context *ctx, struct lam_train_options *o,
+                 const char *timeout)
+{
+    if (!o->resume && (!o->model || !o->data))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "wanted a model file and --data PATH "
+                        "(or --resume RUN)");
+    if (o->resume && (o->model || o->run || o->init))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "--resume goes with neither a model file, --run nor "
+                        "--init: the run has them");
+    if (timeout &&
+        (!lam_parse_real(timeout, &o->timeout_s) || o->timeout_s <= 0))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "--timeout is '%s', wanted seconds above 0", timeout);
+    return LAM_OK;
+}
+
+int cmd_train(struct lam_context *ctx, int argc, char **argv)
+{
+    static const char usage[] =
+        "lamina train MODEL.yaml --data PATH [options]\n"
+        "       lamina train --resume RUN [--set train.epochs=N]\n"
+        "Trains into a run folder: best and last checkpoint, metrics.csv, "
+        "overlays.\nCtrl-C finishes the step, saves and exits 130.\n\n"
+        "  lamina train models/unet-small.yaml --data phantom:60:128:1\n"
+        "  lamina train models/unet-small.yaml --data nuclei/ --set "
+        "up.kind=transpose\n";
+    const char *sets[64], *model[1] = {NULL}, *timeout = NULL;
+    char command[2000] = "lamina";
+    struct lam_train_options o = {.sets = sets};
+    int n, quiet = 0, explain = 0, err;
+    const struct option_row rows[] = {
+        {"--data", "PATH", "folder, manifest or phantom:COUNT:SIZE:SEED", NULL,
+         &o.data, NULL, NULL},
+        {"--set", "NAME.KEY=VALUE", "override, may be repeated", NULL, NULL,
+         sets, &o.n_sets},
+        {"--run", "DIR", "run folder (runs/NAME-1, -2, ..)", NULL, &o.run, NULL,
+         NULL},
+        {"--resume", "RUN", "go on with a run, exactly", NULL, &o.resume, NULL,
+         NULL},
+        {"--init", "FILE", "take weights that fit from a checkpoint", NULL,
+         &o.init, NULL, NULL},
+        {"--device", "D", "gpu, cpu, a number or part of a name", NULL,
+         &o.device, NULL, NULL},
+        {"--variants", "LIST", "force kernels: conv2d=plain,..", NULL,
+         &o.variants, NULL, NULL},
+        {"--explain", NULL, "print which kernels were taken and why", &explain,
+         NULL, NULL, NULL},
+        {"--timeout", "S", "give a hung device up after S seconds (300)", NULL,
+         &timeout, NULL, NULL},
+        {"--quiet", NULL, "no progress line", &quiet, NULL, NULL, NULL},
+        {0}};
+    bool done;
+
+    err = options_parse(ctx, argc, argv, usage, rows, model, 1, &n, &done);
+    if (err || done)
+        return err;
+    o.model = n ? model[0] : NULL;
+    err = check(ctx, &o, timeout);
+    if (err)
+        return err;
+    for (int i = 0; i < argc; i++) {
+        const size_t used = strlen(command);
+
+        snprintf(command + used, sizeof(command) - used, " %s", argv[i]);
+    }
+    o.command = command;
+    o.quiet = quiet;
+    o.explain = explain;
+    catch_signals(ctx);
+    return lam_train(ctx, &o);
+}
