@@ -137,8 +137,8 @@ int lam_model_resize(struct lam_model *model, int height, int width)
     int err = read_shape(model, input, 1, &shape);
 
     if (!err && shape.rank != 4)
-        err = lam_model_fail(model, input, "input '%s' is no image [N, C, H, W]",
-                             input->key);
+        err = lam_model_fail(model, input,
+                             "input '%s' is no image [N, C, H, W]", input->key);
     if (!err && resized) {
         snprintf(text, sizeof(text), "N %lld %d %d", (long long)shape.dim[1],
                  height, width);
@@ -150,7 +150,8 @@ int lam_model_resize(struct lam_model *model, int height, int width)
         lam_yaml_free(resized);
         return err ? err : lam_fail(model->ctx, LAM_EMEMORY, "out of memory");
     }
-    return lam_yaml_put(lam_yaml_get(model->tree, "inputs"), input->key, resized)
+    return lam_yaml_put(lam_yaml_get(model->tree, "inputs"), input->key,
+                        resized)
                ? LAM_OK
                : lam_fail(model->ctx, LAM_EMEMORY, "out of memory");
 }
@@ -158,7 +159,8 @@ int lam_model_resize(struct lam_model *model, int height, int width)
 const char *lam_model_input(const struct lam_model *model, int *height,
                             int *width)
 {
-    const struct lam_yaml *input = lam_yaml_get(model->tree, "inputs")->items[0];
+    const struct lam_yaml *input =
+        lam_yaml_get(model->tree, "inputs")->items[0];
     struct lam_shape shape;
 
     *height = *width = 0;

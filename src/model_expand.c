@@ -375,7 +375,7 @@ static int expand_row(struct lam_model *model, const struct lam_yaml *original,
 {
     struct lam_yaml *row = lam_yaml_copy(original);
     char *from[LAM_MAX_IN] = {NULL};
-    char full[256], ignored[256];
+    char full[256];
     const char *name;
     int n_from = 0, err;
 
@@ -394,7 +394,7 @@ static int expand_row(struct lam_model *model, const struct lam_yaml *original,
         snprintf(full, sizeof(full), "%s%s%s", scope->prefix,
                  scope->prefix[0] ? "." : "", name) >= (int)sizeof(full))
         err = lam_model_fail(model, original, "a name is too long");
-    if (!err && lam_model_resolve(model, "", full, ignored, sizeof(ignored)))
+    if (!err && (alias_of(model, full) || is_value(model, full)))
         err = lam_model_fail(model, original, "the name '%s' is there already",
                              full);
     if (!err)
