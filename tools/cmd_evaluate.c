@@ -1,0 +1,206 @@
+// lamina evaluate - measures a trained network on a data set.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd.h"
+#include "overlay.h"
+#include "param.h"
+#include "trained.h"
+
+struct job {
+    struct lam_context *ctx;
+    struct trained trained;
+    struct lam_dataset *dataset;
+    struct lam_metrics *metrics;
+    FILE *csv;
+    const char *overlays;
+};
+
+static void print_csv(FILE *csv, const char *name,
+                      const struct lam_image_metrics *m)
+{
+    fprintf(csv,
+            "%s,%.6f,%.6f,%.6f,%.6f,%.6f,%" PRId64 ",%" PRId64 ",%" PRId64
+            ",%" PRId64 "\n",
+            name, m->scores.dice, m->scores.iou, m->scores.precision,
+            m->scores.recall, m->scores.accuracy, m->counts.tp, m->counts.fp,
+            m->counts.fn, m->counts.tn);
+}
+
+static int write_overlay(struct job *job, const char *name, const float *image,
+                         const float *mask, const struct lam_map *map)
+{
+    const size_t n = (size_t)map->height * (size_t)map->width;
+    float *p = trained_foreground(map);
+    char path[1400];
+    int err;
+
+    if (!p)
+        return lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        p[i] = (double)p[i] > job->trained.metrics.threshold ? 1.0f : 0.0f;
+    snprintf(path, sizeof(path), "%s/%s.png", job->overlays, name);
+    err = lam_overlay_write(job->ctx, path, map->width, map->height, image,
+                            mask, p);
+    free(p);
+    return err;
+}
+
+static int evaluate_one(struct job *job, enum lam_split split, int i)
+{
+    const struct lam_sample_info *info =
+        lam_dataset_info(job->dataset, split, i);
+    struct lam_image_metrics one;
+    struct lam_map map = {0};
+    float *image, *mask;
+    int height, width;
+    int err = lam_dataset_read(job->dataset, split, i,
+                               &job->trained.checkpoint.intensity, &image,
+                               &mask, &height, &width);
+
+    if (!err && !mask)
+        err = lam_fail(job->ctx, LAM_EDATA, "%s has no mask", info->name);
+    if (!err)
+        err = lam_predictor_run(job->trained.predictor, image, height, width, 0,
+                                0, &map);
+    if (!err && !job->metrics)
+        err = lam_metrics_create(job->ctx, &job->trained.metrics, map.channels,
+                                 false, &job->metrics);
+    if (!err)
+        err = lam_metrics_add(job->metrics, info->name, map.data, mask, height,
+                              width, &one);
+    if (!err && job->csv)
+        print_csv(job->csv, info->name, &one);
+    if (!err && job->overlays)
+        err = write_overlay(job, info->name, image, mask, &map);
+    free(map.data);
+    free(image);
+    free(mask);
+    return err;
+}
+
+static void print_scores(const char *name, const struct lam_scores *s)
+{
+    printf("%-28s %7.4f %7.4f %9.4f %7.4f %8.4f %8.4f\n", name, s->dice, s->iou,
+           s->precision, s->recall, s->accuracy, s->mean_iou);
+}
+
+static void print_result(const struct job *job)
+{
+    struct lam_metrics_result r;
+
+    lam_metrics_result(job->metrics, &r);
+    printf("%" PRId64 " images, %" PRId64
+           " with foreground; foreground above probability %.2f; an empty mask "
+           "counts 1 if the\nprediction is empty too, else 0\n",
+           r.n_images, r.n_positive, job->trained.metrics.threshold);
+    printf("%-28s %7s %7s %9s %7s %8s %8s\n", "", "Dice", "IoU", "precision",
+           "recall", "accuracy", "mean IoU");
+    print_scores("mean over images", &r.mean);
+    print_scores("mean, images with foreground", &r.positive);
+    print_scores("all pixels pooled", &r.pooled);
+    print_scores("images (by the image rule)", &r.image);
+}
+
+static int parse_split(struct lam_context *ctx, const char *text,
+                       enum lam_split *split)
+{
+    static const char *const names[] = {"train", "val", "test", "all"};
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *split = (enum lam_split)i;
+            return LAM_OK;
+        }
+    return lam_fail(ctx, LAM_EUSAGE,
+                    "--split is '%s', wanted train, val, test or all", text);
+}
+
+static int open_csv(struct job *job, const char *path)
+{
+    if (!path)
+        return LAM_OK;
+    job->csv = fopen(path, "w");
+    if (!job->csv)
+        return lam_fail(job->ctx, LAM_EFILE, "%s cannot be written", path);
+    fprintf(job->csv, "name,dice,iou,precision,recall,accuracy,tp,fp,fn,tn\n");
+    return LAM_OK;
+}
+
+static int run(struct job *job, const char *data, enum lam_split split,
+               const char *csv)
+{
+    int n, err = lam_dataset_open(job->ctx, data, &job->dataset);
+
+    if (!err)
+        err = open_csv(job, csv);
+    if (!err && job->overlays)
+        mkdir(job->overlays, 0777);
+    n = err ? 0 : lam_dataset_count(job->dataset, split);
+    if (!err && n == 0)
+        err = lam_fail(job->ctx, LAM_EDATA, "%s has no image in this split",
+                       data);
+    for (int i = 0; i < n && !err; i++)
+        err = evaluate_one(job, split, i);
+    if (job->csv && fclose(job->csv) && !err)
+        err = lam_fail(job->ctx, LAM_EFILE, "%s cannot be written", csv);
+    if (!err)
+        print_result(job);
+    return err;
+}
+
+int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
+{
+    static const char usage[] =
+        "lamina evaluate CHECKPOINT|RUN [--data PATH] [--split test]\n"
+        "Prints Dice, IoU, precision, recall, accuracy: per image and pooled. "
+        "The threshold\nis the one validation chose, unless --threshold says "
+        "otherwise.\n";
+    const char *data = NULL, *split_text = "test", *threshold = NULL;
+    const char *csv = NULL, *device = NULL, *rest[1];
+    struct job job = {.ctx = ctx};
+    const struct option_row rows[] = {
+        {"--data", "PATH", "the data set (the one trained on)", NULL, &data,
+         NULL, NULL},
+        {"--split", "NAME", "train, val, test or all (test)", NULL, &split_text,
+         NULL, NULL},
+        {"--threshold", "T", "foreground above this probability", NULL,
+         &threshold, NULL, NULL},
+        {"--csv", "FILE", "a row per image", NULL, &csv, NULL, NULL},
+        {"--overlays", "DIR", "a picture per image", NULL, &job.overlays, NULL,
+         NULL},
+        {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
+         NULL, NULL},
+        {0}};
+    enum lam_split split = LAM_SPLIT_TEST;
+    bool done;
+    int n,
+        err = options_parse(ctx, argc, argv, usage, rows, rest, 1, &n, &done);
+
+    if (err || done)
+        return err;
+    if (n == 0)
+        return lam_fail(ctx, LAM_EUSAGE, "no checkpoint was given");
+    err = parse_split(ctx, split_text, &split);
+    if (!err)
+        err = trained_open(ctx, rest[0], device, &job.trained);
+    if (!err) {
+        job.trained.metrics.threshold =
+            job.trained.checkpoint.progress.threshold;
+        if (threshold &&
+            (!lam_parse_real(threshold, &job.trained.metrics.threshold) ||
+             job.trained.metrics.threshold < 0 ||
+             job.trained.metrics.threshold > 1))
+            err = lam_fail(ctx, LAM_EUSAGE,
+                           "--threshold is '%s', wanted 0 to 1", threshold);
+    }
+    if (!err)
+        err = run(&job, data ? data : job.trained.checkpoint.data, split, csv);
+    lam_metrics_destroy(job.metrics);
+    lam_dataset_close(job.dataset);
+    trained_close(&job.trained);
+    return err;
+}

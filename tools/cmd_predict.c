@@ -1,0 +1,194 @@
+// lamina predict - segments images with a trained network.
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd.h"
+#include "image.h"
+#include "overlay.h"
+#include "param.h"
+#include "trained.h"
+
+struct job {
+    struct lam_context *ctx;
+    struct trained trained;
+    const char *out;
+    double threshold;
+    int64_t tile, overlap;
+    int n_done;
+};
+
+static int write_results(struct job *job, const char *name, const float *image,
+                         const float *p, int height, int width)
+{
+    const size_t n = (size_t)height * (size_t)width;
+    unsigned char *mask = malloc(n);
+    uint16_t *wide = malloc(n * sizeof(*wide));
+    float *said = malloc(n * sizeof(*said));
+    char path[1400];
+    size_t positive = 0;
+    int err = mask && wide && said
+                  ? LAM_OK
+                  : lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
+
+    for (size_t i = 0; i < n && !err; i++) {
+        const bool is = (double)p[i] > job->threshold;
+
+        mask[i] = is ? 255 : 0;
+        said[i] = is ? 1.0f : 0.0f;
+        wide[i] = (uint16_t)(65535.0f * p[i] + 0.5f);
+        positive += is;
+    }
+    snprintf(path, sizeof(path), "%s/%s_mask.png", job->out, name);
+    if (!err)
+        err = lam_image_write_png(job->ctx, path, width, height, 1, mask);
+    snprintf(path, sizeof(path), "%s/%s_probability.pgm", job->out, name);
+    if (!err)
+        err = lam_image_write_pgm(job->ctx, path, width, height, wide);
+    snprintf(path, sizeof(path), "%s/%s_overlay.png", job->out, name);
+    if (!err)
+        err =
+            lam_overlay_write(job->ctx, path, width, height, image, NULL, said);
+    if (!err)
+        printf("%s %d x %d foreground %.4f\n", name, width, height,
+               (double)positive / (double)n);
+    free(mask);
+    free(wide);
+    free(said);
+    return err;
+}
+
+static int predict_file(struct job *job, const char *path)
+{
+    const struct lam_intensity *in = &job->trained.checkpoint.intensity;
+    const char *slash = strrchr(path, '/');
+    struct lam_image *image;
+    struct lam_map map = {0};
+    char name[256];
+    float *pixels = NULL, *p = NULL;
+    size_t n;
+    int err = lam_image_read(job->ctx, path, &image);
+
+    if (err)
+        return err;
+    snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path);
+    if (strrchr(name, '.'))
+        *strrchr(name, '.') = '\0';
+    n = (size_t)image->width * (size_t)image->height;
+    pixels = malloc(n * sizeof(*pixels));
+    if (!pixels)
+        err = lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
+    for (size_t i = 0; i < n && !err; i++)
+        pixels[i] =
+            (float)(((image->pixels[i] - in->low) / (in->high - in->low) -
+                     in->mean) /
+                    in->std);
+    if (!err)
+        err = lam_predictor_run(job->trained.predictor, pixels, image->height,
+                                image->width, (int)job->tile, (int)job->overlap,
+                                &map);
+    if (!err) {
+        p = trained_foreground(&map);
+        err =
+            p ? write_results(job, name, pixels, p, image->height, image->width)
+              : lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
+    }
+    job->n_done += !err;
+    free(p);
+    free(map.data);
+    free(pixels);
+    lam_image_free(image);
+    return err;
+}
+
+static int is_image(const struct dirent *entry)
+{
+    return lam_image_is_name(entry->d_name);
+}
+
+static int predict_path(struct job *job, const char *path)
+{
+    struct dirent **found;
+    struct stat info;
+    int n, err = LAM_OK;
+
+    if (stat(path, &info) || !S_ISDIR(info.st_mode))
+        return predict_file(job, path);
+    n = scandir(path, &found, is_image, alphasort);
+    if (n < 0)
+        return lam_fail(job->ctx, LAM_EDATA, "folder %s cannot be read", path);
+    for (int i = 0; i < n; i++) {
+        char file[1200];
+
+        snprintf(file, sizeof(file), "%s/%s", path, found[i]->d_name);
+        if (!err)
+            err = predict_file(job, file);
+        free(found[i]);
+    }
+    free(found);
+    return err;
+}
+
+int cmd_predict(struct lam_context *ctx, int argc, char **argv)
+{
+    static const char usage[] =
+        "lamina predict CHECKPOINT|RUN IMAGE|FOLDER... --out DIR [options]\n"
+        "Writes NAME_mask.png, NAME_probability.pgm (16 bit) and "
+        "NAME_overlay.png.\n";
+    const char *device = NULL, *threshold = NULL, *tile = NULL, *overlap = NULL;
+    struct job job = {.ctx = ctx};
+    const struct option_row rows[] = {
+        {"--out", "DIR", "where results go", NULL, &job.out, NULL, NULL},
+        {"--threshold", "T",
+         "foreground above this probability (validation's "
+         "best)",
+         NULL, &threshold, NULL, NULL},
+        {"--tile", "N", "in squares of this side where the image is larger",
+         NULL, &tile, NULL, NULL},
+        {"--overlap", "N", "pixels that tiles share (32)", NULL, &overlap, NULL,
+         NULL},
+        {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
+         NULL, NULL},
+        {0}};
+    const char *rest[64];
+    bool done;
+    int n,
+        err = options_parse(ctx, argc, argv, usage, rows, rest, 64, &n, &done);
+
+    if (err || done)
+        return err;
+    if (n < 2 || !job.out)
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "wanted a checkpoint, images and --out DIR");
+    job.overlap = 32;
+    if ((tile && (!lam_parse_int(tile, &job.tile) || job.tile < 16)) ||
+        (overlap && (!lam_parse_int(overlap, &job.overlap) || job.overlap < 0)))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "--tile wants a side of at least 16, --overlap 0 or "
+                        "more");
+    if (tile && job.overlap >= job.tile)
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "an overlap of %d does not fit tiles of %d",
+                        (int)job.overlap, (int)job.tile);
+    err = trained_open(ctx, rest[0], device, &job.trained);
+    job.threshold = err ? 0.5 : job.trained.checkpoint.progress.threshold;
+    if (!err && threshold &&
+        (!lam_parse_real(threshold, &job.threshold) || job.threshold < 0 ||
+         job.threshold > 1))
+        err = lam_fail(ctx, LAM_EUSAGE, "--threshold is '%s', wanted 0 to 1",
+                       threshold);
+    if (!err && mkdir(job.out, 0777)) {
+        struct stat info;
+
+        if (stat(job.out, &info) || !S_ISDIR(info.st_mode))
+            err = lam_fail(ctx, LAM_EFILE, "folder %s cannot be made", job.out);
+    }
+    for (int i = 1; i < n && !err; i++)
+        err = predict_path(&job, rest[i]);
+    if (!err && job.n_done == 0)
+        err = lam_fail(ctx, LAM_EDATA, "there is no image in %s", rest[1]);
+    trained_close(&job.trained);
+    return err;
+}

@@ -1,0 +1,74 @@
+#include "trained.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *find_file(const char *path, char *text, size_t size)
+{
+    static const char *const names[] = {"best.safetensors", "last.safetensors"};
+    struct stat info;
+
+    if (stat(path, &info) || !S_ISDIR(info.st_mode))
+        return path;
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, size, "%s/%s", path, names[i]);
+        if (stat(text, &info) == 0)
+            break;
+    }
+    return text;
+}
+
+int trained_open(struct lam_context *ctx, const char *path, const char *device,
+                 struct trained *t)
+{
+    const struct lam_queue_options options = {.device = device};
+    char file[1200];
+    int err;
+
+    *t = (struct trained){0};
+    err = lam_checkpoint_read(ctx, find_file(path, file, sizeof(file)),
+                              &t->checkpoint);
+    if (err)
+        return err;
+    t->registry = lam_registry_create(ctx);
+    if (!t->registry)
+        return ctx->code;
+    err = lam_registry_load_default(t->registry);
+    if (!err)
+        err =
+            lam_model_parse(ctx, "model in the checkpoint", t->checkpoint.model,
+                            strlen(t->checkpoint.model), NULL, 0, &t->model);
+    if (!err)
+        err = lam_model_section(t->model, "metrics", lam_metrics_params,
+                                &t->metrics, sizeof(t->metrics), NULL);
+    if (!err)
+        err = lam_queue_open(ctx, &options, &t->queue);
+    if (!err)
+        err = lam_predictor_create(ctx, t->registry, t->queue, t->model,
+                                   &t->predictor);
+    return err ? err : lam_predictor_load(t->predictor, &t->checkpoint);
+}
+
+void trained_close(struct trained *t)
+{
+    lam_predictor_destroy(t->predictor);
+    lam_queue_close(t->queue);
+    lam_model_destroy(t->model);
+    lam_registry_destroy(t->registry);
+    lam_checkpoint_close(&t->checkpoint);
+}
+
+float *trained_foreground(const struct lam_map *map)
+{
+    const size_t n = (size_t)map->height * (size_t)map->width;
+    float *p = malloc(n * sizeof(*p));
+
+    for (size_t i = 0; p && i < n; i++) {
+        p[i] = map->channels == 1 ? map->data[i] : 0.0f;
+        for (int c = 1; c < map->channels; c++)
+            p[i] += map->data[(size_t)c * n + i];
+    }
+    return p;
+}
