@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Passes all tests: builds, then unit tests, then every plugin's proof on an
+# Passes all tests: builds, then unit tests, then every plugin's proof and training
 # OpenCL device, which must be there. Ends with "N passed, N failed, N skipped".
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -9,4 +9,4 @@ ninja -C build >build/build.log || { tail -40 build/build.log; exit 1; }
 export LAM_PLUGIN_PATH=$PWD/build/plugins
 export POCL_CACHE_DIR=${POCL_CACHE_DIR:-$PWD/build/pocl-cache}
 mkdir -p "$POCL_CACHE_DIR"
-exec python3 tests/run_all.py build
+exec python3 tests/run_all.py build "$@"

@@ -1,38 +1,55 @@
 #!/usr/bin/env python3
-"""Runs all tests of a build folder and counts them: run_all.py BUILD.
+"""Runs all tests of a build folder and counts them: run_all.py BUILD [--long].
 
-meson's tests count one each, the cases of `lamina selftest` one each. A device
-is required: without one the self-test fails. Ends with the plain line
-"N passed, N failed, N skipped".
+meson's tests count one each, the cases of `lamina selftest` and of the training
+tests one each. A device is required: without one they fail. --long takes more
+shapes, more kills, other devices' limits and ONNX's node tests. Ends with the
+plain line "N passed, N failed, N skipped".
 """
 import json
+import os
 import pathlib
 import re
 import subprocess
 import sys
 
 build = pathlib.Path(sys.argv[1]).resolve()
-passed = failed = skipped = 0
+root = pathlib.Path(__file__).resolve().parents[1]
+is_long = "--long" in sys.argv
+lamina = build / "tools" / "lamina"
+counts = [0, 0, 0]  # passed, failed, skipped
+
+
+def counted(command, **environment):
+    """Adds the counts of the command's closing line; none is a failure."""
+    print("$", *command, *(f"({k}={v})" for k, v in environment.items()),
+          flush=True)
+    run = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE,
+                         text=True, check=False,
+                         env={**os.environ, **environment})
+    print(run.stdout, end="", flush=True)
+    found = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$",
+                       run.stdout, re.MULTILINE)
+    for i in range(3):
+        counts[i] += int(found[-1][i]) if found else 0
+    if run.returncode and not (found and int(found[-1][1])):
+        counts[1] += 1
+
 
 subprocess.run(["meson", "test", "-C", build, "--no-rebuild",
                 "--print-errorlogs"], check=False)
 for line in (build / "meson-logs" / "testlog.json").read_text().splitlines():
     result = json.loads(line)["result"]
-    passed += result in ("OK", "EXPECTEDFAIL")
-    skipped += result == "SKIP"
-    failed += result not in ("OK", "EXPECTEDFAIL", "SKIP")
+    kind = {"OK": 0, "EXPECTEDFAIL": 0, "SKIP": 2}.get(result, 1)
+    counts[kind] += 1
 
-for arguments in ([],):
-    run = subprocess.run([build / "tools" / "lamina", "selftest", *arguments],
-                         stdout=subprocess.PIPE, text=True, check=False)
-    print(run.stdout, end="")
-    counts = re.search(r"^(\d+) passed, (\d+) failed, (\d+) skipped$",
-                       run.stdout, re.MULTILINE)
-    if counts:
-        passed += int(counts[1])
-        failed += int(counts[2])
-        skipped += int(counts[3])
-    if run.returncode and not (counts and int(counts[2])):
-        failed += 1
-print(f"{passed} passed, {failed} failed, {skipped} skipped")
-sys.exit(failed != 0 or passed == 0)
+counted([lamina, "selftest"])
+counted([lamina, "selftest", "--exact", "500" if is_long else "150"])
+counted([sys.executable, root / "tests/run/train.py", build,
+         "50" if is_long else "3"])
+if is_long:
+    counted([lamina, "selftest", "--exact", "2000", "--seed", "2"])
+    counted([lamina, "selftest"], POCL_MAX_WORK_GROUP_SIZE="64")
+    counted([lamina, "selftest"], POCL_DEVICES="basic")
+print(f"{counts[0]} passed, {counts[1]} failed, {counts[2]} skipped")
+sys.exit(counts[1] != 0 or counts[0] == 0)

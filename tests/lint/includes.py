@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""The house rules a machine can check: includes.py SOURCE_ROOT [BUILD].
+
+Each outside library has one door; plugins see plugin.h and ISO C alone; every
+header is whole in itself; kernels have no float atomics; with BUILD, a plugin
+exports lam_plugin alone.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+root = pathlib.Path(sys.argv[1])
+doors = {
+    "yaml.h": {"src/yaml_tree.c"},
+    "jansson.h": {"src/safetensors.c"},
+    "dlfcn.h": {"src/registry.c"},
+    "clblast_c.h": {"src/gemm.c"},
+    "zlib.h": {"src/png.c"},
+    "stb_image.h": {"src/image.c"},
+    "stb_image_write.h": {"src/png_write.c"},
+    "CL/cl.h": {"src/queue.h"},
+}
+iso = {"assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h",
+       "math.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
+       "string.h", "tgmath.h"}
+problems = []
+
+for path in sorted([*root.glob("src/*.[ch]"), *root.glob("tools/*.[ch]"),
+                    *root.glob("plugins/*.[ch]"), *root.glob("include/lam/*.h")]):
+    name = str(path.relative_to(root))
+    text = path.read_text()
+    for line, included in re.findall(r"^(#include [<\"]([^>\"]+)[>\"])", text,
+                                     re.MULTILINE):
+        for library, allowed in doors.items():
+            if included.split("/")[-1] == library.split("/")[-1] and \
+                    "<" in line and name not in allowed:
+                problems.append(f"{name}: {library} belongs in {allowed}")
+        if name.startswith("plugins/") and "<" in line and included not in iso:
+            problems.append(f"{name}: a plugin includes <{included}>")
+        if name.startswith("plugins/") and '"' in line and not (
+                included == "lam/plugin.h" or included.endswith(".cl.h") or
+                (root / "plugins" / included).exists()):
+            problems.append(f"{name}: a plugin includes \"{included}\"")
+    if "stbi_loadf" in text:
+        problems.append(f"{name}: stbi_loadf goes through 8 bits and a gamma")
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > 80:
+            problems.append(f"{name}:{number}: longer than 80 columns")
+        if "TODO" in line or "FIXME" in line:
+            problems.append(f"{name}:{number}: {line.strip()}")
+
+for path in sorted(root.glob("cl/*.cl")):
+    if re.search(r"atom(ic)?_", path.read_text()):
+        problems.append(f"{path.name}: atomics make results depend on order")
+
+if len(sys.argv) > 2:
+    for module in sorted((pathlib.Path(sys.argv[2]) / "plugins").glob("*.so")):
+        names = subprocess.run(["nm", "-D", "--defined-only", module],
+                               stdout=subprocess.PIPE, text=True,
+                               check=True).stdout.split()[2::3]
+        if names != ["lam_plugin"]:
+            problems.append(f"{module.name}: exports {names}")
+
+print("\n".join(problems) if problems else "all rules hold")
+sys.exit(bool(problems))

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Trains small networks as a user would: train.py BUILD [KILLS].
+
+Equal seeds give equal bytes, with one thread and with two; 20 steps are 10 and
+10 after a resume; a run killed at a random moment goes on; every upsampling
+strategy trains; results can be predicted with and measured. Prints one line a
+case and "N passed, N failed, N skipped".
+"""
+import hashlib
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+build = pathlib.Path(sys.argv[1]).resolve()
+kills = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+root = pathlib.Path(__file__).resolve().parents[2]
+lamina = build / "tools" / "lamina"
+model = root / "models" / "unet-small.yaml"
+small = ["--data", "phantom:20:64:1", "--set", "inputs.image=N,1,64,64",
+         "--set", "train.batch=4", "--quiet"]
+folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
+counts = {"passed": 0, "failed": 0}
+
+
+def run(*arguments, **environment):
+    return subprocess.run([lamina, *map(str, arguments)], cwd=folder,
+                          env={**os.environ, **environment}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
+
+
+def check(name, good, text=""):
+    counts["passed" if good else "failed"] += 1
+    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
+          flush=True)
+
+
+def train(name, steps, *more, **environment):
+    return run("train", model, *small, "--run", name, "--set",
+               f"train.steps={steps}", *more, **environment)
+
+
+def digest(name):
+    file = folder / name / "last.safetensors"
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else None
+
+
+a = train("a", 20)
+check("train 20 steps", a.returncode == 0, a.stdout)
+train("b", 20)
+check("same seed, same bytes", digest("a") and digest("a") == digest("b"))
+train("c", 20, POCL_MAX_PTHREAD_COUNT="1", POCL_CPU_MAX_CU_COUNT="1")
+check("one thread, same bytes", digest("a") == digest("c"))
+
+process = subprocess.Popen(
+    [lamina, "train", model, *small, "--run", "e", "--set", "train.steps=20"],
+    cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+while not (folder / "e" / "last.safetensors").exists() and process.poll() is None:
+    time.sleep(0.01)
+process.send_signal(signal.SIGINT)
+code = process.wait()
+check("Ctrl-C saves and exits 130 (or was too late)", code in (0, 130), str(code))
+resumed = run("train", "--resume", "e", "--quiet")
+check("resume", resumed.returncode == 0, resumed.stdout)
+check("interrupted and resumed, same bytes", digest("a") == digest("e"))
+
+random.seed(1)
+resumes = 0
+for i in range(kills):
+    name = f"kill{i}"
+    process = subprocess.Popen(
+        [lamina, "train", model, *small, "--run", name, "--set",
+         "train.steps=20"], cwd=folder, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    while (not (folder / name / "last.safetensors").exists()
+           and process.poll() is None):
+        time.sleep(0.01)
+    time.sleep(random.random() * 0.7)
+    process.kill()
+    process.wait()
+    again = run("train", "--resume", name, "--quiet")
+    resumes += again.returncode == 0 and digest(name) == digest("a")
+check(f"{kills} times kill -9, all resume to the same bytes", resumes == kills,
+      f"{resumes} of {kills}")
+
+for kind in ("nearest", "bilinear", "transpose", "transpose_bilinear",
+             "pixel_shuffle"):
+    swapped = train("up-" + kind, 2, "--set", f"up.kind={kind}")
+    check(f"--set up.kind={kind} trains", swapped.returncode == 0,
+          swapped.stdout)
+
+micro = train("micro", 4, "--set", "train.micro_batch=2")
+check("micro-batches", micro.returncode == 0 and "2 micro-batches of 2" in
+      micro.stdout, micro.stdout)
+
+made = run("data", "phantom", "images", "--count", 2, "--size", 72)
+predicted = run("predict", "a", "images/images", "--out", "out", "--tile", 48,
+                "--overlap", 8)
+check("predict, padded and in tiles", predicted.returncode == 0 and
+      len(list((folder / "out").glob("*_mask.png"))) == 2, predicted.stdout)
+measured = run("evaluate", "a", "--csv", "scores.csv")
+check("evaluate", measured.returncode == 0 and "mean over images" in
+      measured.stdout and (folder / "scores.csv").exists(), measured.stdout)
+
+for what, code, arguments in (
+        ("unknown block parameter", 2, ["train", model, *small, "--set",
+                                        "up.knd=nearest"]),
+        ("unknown upsampling", 2, ["train", model, *small, "--set",
+                                   "up.kind=nearst"]),
+        ("no such data", 2, ["train", model, "--data", "nowhere"]),
+        ("no such checkpoint", 7, ["predict", "nowhere.safetensors", "x.png",
+                                   "--out", "o"]),
+        ("no such device", 3, ["train", model, *small, "--device", "nothing"]),
+        ("unknown option", 2, ["train", "--dta", "x"])):
+    bad = run(*arguments)
+    check(f"{what} exits {code} with a sentence", bad.returncode == code and
+          bad.stdout.count("\n") < 6, f"{bad.returncode}: {bad.stdout}")
+
+cut = (folder / "a" / "last.safetensors").read_bytes()
+refused = 0
+for part in range(1, 20):
+    (folder / "cut.safetensors").write_bytes(cut[:len(cut) * part // 20])
+    refused += run("evaluate", "cut.safetensors").returncode == 7
+check("19 cut checkpoints are refused with exit code 7", refused == 19,
+      f"{refused} of 19")
+
+shutil.rmtree(folder)
+print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
+sys.exit(counts["failed"] != 0)
