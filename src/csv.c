@@ -54,6 +54,7 @@ static char *cut_cell(struct reader *r)
 
     if (*r->at != '"') {
         r->at += strcspn(r->at, ",\r\n");
+        to = r->at;
     } else {
         for (r->at++; *r->at && (*r->at != '"' || r->at[1] == '"'); r->at++) {
             r->at += *r->at == '"';
@@ -67,8 +68,6 @@ static char *cut_cell(struct reader *r)
             return NULL;
     }
     r->end = *r->at;
-    if (*start != '"' && to == start)
-        to = r->at;
     if (r->end)
         r->at++;
     *to = '\0';

@@ -396,14 +396,14 @@ int lam_dataset_decode(struct lam_dataset *d, struct lam_context *ctx,
         return LAM_OK;
     }
     if (e->mask_path) {
-        err = lam_image_read(ctx, e->mask_path, &image);
+        err = lam_image_read(ctx, e->mask_path, 0, &image);
         if (!err)
             err = read_labels(ctx, image, e->mask_path, e->mask);
         lam_image_free(image);
     }
     if (err)
         return err;
-    err = lam_image_read(ctx, e->image_path, &image);
+    err = lam_image_read(ctx, e->image_path, 0, &image);
     if (err)
         return err;
     e->pixels = image->pixels;

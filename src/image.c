@@ -33,14 +33,11 @@ static void *stb_realloc(void *block, size_t size)
 #define STBI_REALLOC(p, n)  stb_realloc(p, n)
 #define STBI_FREE(p)        free(p)
 #if defined(__GNUC__)
-// The header declares more than the subset defines.
-#pragma GCC diagnostic push
+// The header declares more than the subset defines, which GCC tells only at the
+// end of the file.
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #include <stb/stb_image.h>
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
 
 enum { DEFAULT_PIXELS = 64 << 20, HEADER_BYTES = 65536 };
 static const size_t max_bytes = (size_t)1 << 30;

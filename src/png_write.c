@@ -8,14 +8,11 @@
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
 #if defined(__GNUC__)
-// The header declares more than the subset defines.
-#pragma GCC diagnostic push
+// The header declares more than the subset defines, which GCC tells only at the
+// end of the file.
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #include <stb/stb_image_write.h>
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
 
 static void write_piece(void *file, void *data, int size)
 {

@@ -46,7 +46,7 @@ static int write_results(struct job *job, const char *name, const float *image,
         err = lam_image_write_png(job->ctx, path, width, height, 1, mask);
     snprintf(path, sizeof(path), "%s/%s_probability.pgm", job->out, name);
     if (!err)
-        err = lam_image_write_pgm(job->ctx, path, width, height, wide);
+        err = lam_image_write_pgm(job->ctx, path, width, height, 16, wide);
     snprintf(path, sizeof(path), "%s/%s_overlay.png", job->out, name);
     if (!err)
         err =
@@ -69,7 +69,7 @@ static int predict_file(struct job *job, const char *path)
     char name[256];
     float *pixels = NULL, *p = NULL;
     size_t n;
-    int err = lam_image_read(job->ctx, path, &image);
+    int err = lam_image_read(job->ctx, path, 0, &image);
 
     if (err)
         return err;
