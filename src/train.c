@@ -108,6 +108,25 @@ static int predict_one(struct lam_trainer *t, enum lam_split split, int i,
     return err;
 }
 
+// The row speaks of the threshold with the highest mean Dice.
+static void use_best_threshold(const struct lam_metrics *metrics,
+                               const struct lam_metrics_result *result,
+                               struct lam_epoch_row *row)
+{
+    struct lam_threshold_row tried;
+
+    for (int i = 0; lam_metrics_threshold(metrics, i, &tried); i++)
+        if (tried.threshold == result->best_threshold &&
+            result->best_dice > row->val_dice) {
+            row->val_dice = result->best_dice;
+            row->val_threshold = tried.threshold;
+            row->val_iou = tried.pooled.iou;
+            row->val_precision = tried.pooled.precision;
+            row->val_recall = tried.pooled.recall;
+            return;
+        }
+}
+
 static int validate(struct lam_trainer *t, struct lam_epoch_row *row,
                     bool with_overlays)
 {
@@ -128,14 +147,11 @@ static int validate(struct lam_trainer *t, struct lam_epoch_row *row,
         lam_metrics_result(metrics, &result);
         row->has_val = true;
         row->val_dice = result.mean.dice;
-        row->val_iou = result.mean.iou;
-        row->val_precision = result.mean.precision;
-        row->val_recall = result.mean.recall;
+        row->val_iou = result.pooled.iou;
+        row->val_precision = result.pooled.precision;
+        row->val_recall = result.pooled.recall;
         row->val_threshold = t->metrics.threshold;
-        if (result.best_dice > result.mean.dice) {
-            row->val_dice = result.best_dice;
-            row->val_threshold = result.best_threshold;
-        }
+        use_best_threshold(metrics, &result, row);
     }
     lam_metrics_destroy(metrics);
     return err;
@@ -167,8 +183,9 @@ static int end_epoch(struct lam_trainer *t, struct lam_meter *meter,
         err = lam_run_add_row(t->ctx, t->run, row);
     if (!err && row->has_val)
         lam_log(t->ctx, LAM_LOG_INFO,
-                "epoch %" PRId64 ": loss %.4f, val Dice %.4f (above %.2f), IoU "
-                "%.4f, precision %.3f, recall %.3f, %.1f images/s%s",
+                "epoch %" PRId64
+                ": loss %.4f, val mean Dice %.4f (above %.2f); "
+                "pooled IoU %.4f, precision %.3f, recall %.3f; %.1f images/s%s",
                 row->epoch, row->loss, row->val_dice, row->val_threshold,
                 row->val_iou, row->val_precision, row->val_recall,
                 row->images_per_s,
