@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Passes all tests: builds, then unit tests, then every plugin's proof and training
-# OpenCL device, which must be there. Ends with "N passed, N failed, N skipped".
+# Passes all tests: builds, then unit tests, every plugin's proof on an OpenCL
+# device, which must be there, ONNX's node tests and training. --long takes more
+# of each. Ends with "N passed, N failed, N skipped".
 set -euo pipefail
 cd "$(dirname "$0")"
-tools/setup/install-deps.sh
+tools/setup/install-deps.sh python3-onnx
 [ -d build ] || meson setup build >/dev/null
 ninja -C build >build/build.log || { tail -40 build/build.log; exit 1; }
 export LAM_PLUGIN_PATH=$PWD/build/plugins

@@ -37,6 +37,9 @@ int lam_selftest_run(struct lam_selftest *test);
 
 // One line each "conv2d 1x2x7x5 filters=3 kernel=3": bit-equal on integers.
 int lam_selftest_batch(struct lam_selftest *test, const char *path);
+// Cases of a folder, one safetensors file each (tests/onnx/convert.py makes
+// them of ONNX's node tests): rtol 1e-3, atol 1e-7.
+int lam_selftest_files(struct lam_selftest *test, const char *folder);
 // n made-up shapes of the layers whose sums are exact.
 int lam_selftest_exact(struct lam_selftest *test, int n, uint64_t seed);
 

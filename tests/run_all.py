@@ -3,7 +3,8 @@
 
 meson's tests count one each, the cases of `lamina selftest` and of the training
 tests one each. A device is required: without one they fail. --long takes more
-shapes, more kills, other devices' limits and ONNX's node tests. Ends with the
+shapes, more kills and devices with other limits. ONNX's node tests that lamina
+cannot express are the skipped ones, each printed with its reason. Ends with the
 plain line "N passed, N failed, N skipped".
 """
 import json
@@ -12,6 +13,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 build = pathlib.Path(sys.argv[1]).resolve()
 root = pathlib.Path(__file__).resolve().parents[1]
@@ -47,6 +49,14 @@ counted([lamina, "selftest"])
 counted([lamina, "selftest", "--exact", "500" if is_long else "150"])
 counted([sys.executable, root / "tests/run/train.py", build,
          "50" if is_long else "3"])
+with tempfile.TemporaryDirectory(prefix="lamina-") as cases:
+    made = subprocess.run(["/usr/bin/python3", root / "tests/onnx/convert.py",
+                           cases], stdout=subprocess.PIPE, text=True,
+                          check=False)
+    print(made.stdout, end="", flush=True)
+    counts[1] += made.returncode != 0
+    counts[2] += made.stdout.count("\nskipped ")
+    counted([lamina, "selftest", "--cases", cases])
 if is_long:
     counted([lamina, "selftest", "--exact", "2000", "--seed", "2"])
     counted([lamina, "selftest"], POCL_MAX_WORK_GROUP_SIZE="64")

@@ -20,7 +20,7 @@ static void report(const char *name, const char *problem)
 }
 
 static int run(struct lam_selftest *test, const char *exact, const char *batch,
-               const char *seed_text)
+               const char *files, const char *seed_text)
 {
     int64_t n = 0, seed = 1;
 
@@ -28,6 +28,8 @@ static int run(struct lam_selftest *test, const char *exact, const char *batch,
         (seed_text && !lam_parse_int(seed_text, &seed)))
         return lam_fail(test->ctx, LAM_EUSAGE,
                         "--exact and --seed take whole numbers");
+    if (files)
+        return lam_selftest_files(test, files);
     if (batch)
         return lam_selftest_batch(test, batch);
     if (exact)
@@ -46,7 +48,7 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         "  lamina selftest --op conv2d\n"
         "  lamina selftest --exact 500      500 made-up shapes, bit-equal\n";
     const char *device = NULL, *op = NULL, *only = NULL, *exact = NULL;
-    const char *batch = NULL, *seed = NULL;
+    const char *batch = NULL, *seed = NULL, *files = NULL;
     const struct option_row rows[] = {
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
@@ -57,6 +59,8 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
          &exact, NULL, NULL},
         {"--batch", "FILE", "shapes of a file, bit-equal on integers", NULL,
          &batch, NULL, NULL},
+        {"--cases", "DIR", "cases of a folder, a safetensors file each", NULL,
+         &files, NULL, NULL},
         {"--seed", "N", "of the made-up shapes (1)", NULL, &seed, NULL, NULL},
         {"--verbose", NULL, "name every case", &is_verbose, NULL, NULL, NULL},
         {0}};
@@ -88,7 +92,7 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
     if (!err)
         err = lam_selftest_open(&test);
     if (!err)
-        err = run(&test, exact, batch, seed);
+        err = run(&test, exact, batch, files, seed);
     lam_selftest_close(&test);
     lam_queue_close(test.queue);
     lam_registry_destroy(registry);
