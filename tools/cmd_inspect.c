@@ -22,17 +22,18 @@ static void print_table(const struct lam_graph *graph)
 {
     double macs = 0.0;
 
-    printf("%-24s %-18s %-20s %12s %12s\n", "layer", "type", "output",
-           "parameters", "MMACs");
+    printf("%-24s %-18s %-20s %12s %12s %9s\n", "layer", "type", "output",
+           "parameters", "MMACs", "MiB");
     for (int i = 0; i < graph->n_nodes; i++) {
         const struct lam_node *node = &graph->nodes[i];
         char shape[80];
 
         macs += node->shapes.macs;
-        printf("%-24s %-18s %-20s %12" PRId64 " %12.2f\n", node->name,
+        printf("%-24s %-18s %-20s %12" PRId64 " %12.2f %9.2f\n", node->name,
                node->layer.type->name,
                lam_shape_print(&node->shapes.out[0], shape, sizeof(shape)),
-               node_parameters(node), node->shapes.macs / 1e6);
+               node_parameters(node), node->shapes.macs / 1e6,
+               (double)lam_shape_bytes(&node->shapes.out[0]) / 0x1p20);
     }
     printf("%d layers, %" PRId64 " parameters, %.3f GMACs\n", graph->n_nodes,
            lam_graph_parameters(graph, false), macs / 1e9);
