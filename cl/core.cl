@@ -10,3 +10,15 @@ kernel void core_add(global real *restrict y, const global real *restrict x,
     for (long i = first; i < last; i++)
         y[i] += a * x[i];
 }
+
+// n words of 32 bits become even, odd, even, ... A kernel and not the driver's
+// fill, because checkers of kernels take what a driver fills for uninitialised.
+kernel void core_fill(global uint *restrict y, const uint even, const uint odd,
+                      const long n, const int chunk)
+{
+    const long first = (long)get_global_id(0) * chunk;
+    const long last = min(first + chunk, n);
+
+    for (long i = first; i < last; i++)
+        y[i] = i & 1 ? odd : even;
+}

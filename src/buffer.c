@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core.cl.h"
 #include "queue.h"
 
 static int fill(struct lam_buffer *b, int byte, size_t offset, size_t bytes)
@@ -160,9 +161,33 @@ int lam_buffer_read(struct lam_buffer *b, size_t offset, size_t bytes,
     return err || bytes == 0 ? err : read_at(b, offset, bytes, dst);
 }
 
+int lam_queue_fill(struct lam_queue *q, struct lam_buffer *b, size_t bytes,
+                   uint32_t even, uint32_t odd)
+{
+    enum { CHUNK = 4096 }; // words of a work-item on a processor
+    const bool is_processor = q->row.info.kind == LAM_DEVICE_CPU;
+    const size_t chunk = is_processor ? CHUNK : 1, n = bytes / 4;
+    const size_t local[3] = {is_processor ? 1 : 64, 1, 1};
+    const size_t items = (n + chunk - 1) / chunk;
+    const size_t global[3] = {(items + local[0] - 1) / local[0] * local[0], 1,
+                              1};
+    const struct lam_tensor y = {.buffer = b};
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(&y), LAM_ARG_INT(even),
+                                   LAM_ARG_INT(odd), LAM_ARG_LONG((int64_t)n),
+                                   LAM_ARG_INT((int64_t)chunk)};
+    const int err = q->fill ? LAM_OK
+                            : lam_queue_kernel(q, LAM_F32, core_cl, "core_fill",
+                                               NULL, &q->fill);
+
+    return err ? err : lam_queue_launch(q, q->fill, args, 5, global, local);
+}
+
 int lam_buffer_fill(struct lam_buffer *b, int byte)
 {
-    return fill(b, byte, 0, b->bytes);
+    const uint32_t word = 0x01010101u * (unsigned char)byte;
+
+    return b->bytes % 4 ? fill(b, byte, 0, b->bytes)
+                        : lam_queue_fill(b->queue, b, b->bytes, word, word);
 }
 
 int lam_buffer_copy(struct lam_buffer *dst, struct lam_buffer *src,

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "queue.h"
 #include "shape.h"
@@ -67,29 +68,24 @@ static int host_fill(const struct lam_host *host, const struct lam_tensor *dst,
                      double value)
 {
     struct host_data *data = host->data;
-    struct lam_queue *q = data->queue;
-    struct lam_buffer *b = dst->buffer;
-    const double wide = value;
     const float narrow = (float)value;
-    const cl_int whole = (cl_int)value;
-    const int dtype = dst->shape.dtype;
-    const void *pattern = dtype == LAM_F64   ? (const void *)&wide
-                          : dtype == LAM_F32 ? (const void *)&narrow
-                                             : (const void *)&whole;
-    cl_event event = NULL;
-    cl_int error;
-    int err = lam_queue_usable(q);
+    const int32_t whole = (int32_t)value;
+    uint32_t words[2];
+    const int err = check_bytes(data->queue, dst, "fill");
 
-    if (!err)
-        err = check_bytes(q, dst, "fill");
     if (err)
         return err;
-    error = clEnqueueFillBuffer(
-        q->queue, b->cl, pattern, lam_dtype_bytes(dtype), 0,
-        lam_shape_bytes(&dst->shape), 0, NULL, q->profile ? &event : NULL);
-    if (error)
-        return lam_fail_cl(q, error, "clEnqueueFillBuffer", "");
-    return lam_queue_track(q, "filling a buffer", event);
+    if (dst->shape.dtype == LAM_F64) {
+        memcpy(words, &value, sizeof(value));
+    } else {
+        memcpy(&words[0],
+               dst->shape.dtype == LAM_F32 ? (const void *)&narrow
+                                           : (const void *)&whole,
+               sizeof(words[0]));
+        words[1] = words[0];
+    }
+    return lam_queue_fill(data->queue, dst->buffer,
+                          lam_shape_bytes(&dst->shape), words[0], words[1]);
 }
 
 static int host_copy(const struct lam_host *host, const struct lam_tensor *dst,

@@ -69,6 +69,7 @@ struct lam_queue {
     int n_buffers, n_programs, n_hits;
     double build_seconds;
     struct lam_kernel *kernels;
+    struct lam_kernel *fill;          // of core.cl, NULL: none yet
     struct lam_gemm_tiling tiling[2]; // by real: LAM_F32, LAM_F64
     struct lam_buffer parts;          // scratch of the GEMM, cl NULL: none yet
     struct lam_timing *timings;
@@ -97,6 +98,10 @@ double lam_queue_now(void); // seconds of a steady clock
 int lam_queue_kernel(struct lam_queue *queue, int real, const char *source,
                      const char *name, const char *options,
                      struct lam_kernel **kernel);
+// The first bytes of a buffer, a multiple of 4, become the words even, odd,
+// even, ... in the machine's order.
+int lam_queue_fill(struct lam_queue *queue, struct lam_buffer *buffer,
+                   size_t bytes, uint32_t even, uint32_t odd);
 int lam_queue_launch(struct lam_queue *queue, struct lam_kernel *kernel,
                      const struct lam_arg *args, int n_args,
                      const size_t global[3], const size_t local[3]);
