@@ -46,7 +46,7 @@ for line in (build / "meson-logs" / "testlog.json").read_text().splitlines():
     counts[kind] += 1
 
 counted([lamina, "selftest"])
-counted([lamina, "selftest", "--exact", "500" if is_long else "150"])
+counted([lamina, "selftest", "--exact", "500" if is_long else "60"])
 counted([sys.executable, root / "tests/run/train.py", build,
          "50" if is_long else "3"])
 with tempfile.TemporaryDirectory(prefix="lamina-") as cases:
