@@ -65,7 +65,8 @@ __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 conv_dweight(const global float *restrict big,
              const global float *restrict small, global float *scratch,
              const int has_bias, const long partial_at, const long region_at,
-             const long region_size, const int items, const int N, const int groups, const int C,
+             const long region_size, const int items, const int N,
+             const int groups, const int C,
              const int H, const int W, const int K, const int P, const int Q,
              const int R, const int S, const int sh, const int sw,
              const int dh, const int dw, const int top, const int left,
@@ -176,7 +177,8 @@ conv_dweight(const global float *restrict big,
 // A work-item adds the parts of VW taps of a block of filters and turns them to
 // [K, C, R, S].
 kernel void conv_dweight_sum(const global float *restrict scratch,
-                             const long partial_at, global float *restrict d_weight, const int parts,
+                             const long partial_at,
+                             global float *restrict d_weight, const int parts,
                              const int groups, const int K, const int taps)
 {
     const int KB = (K + BLOCK - 1) / BLOCK, j0 = get_global_id(0) * VW;

@@ -41,8 +41,7 @@ int nearest(const int mode, const int rounding, const int o, const int in,
 }
 
 // The two pixels a bilinear output reads and the weight of the second.
-int2 bilinear(const int mode, const int o, const int in, const int out,
-              real *t)
+int2 bilinear(const int mode, const int o, const int in, const int out, real *t)
 {
     const long2 x = coordinate(mode, o, in, out);
     const long low = floor_div(x.x, x.y);
@@ -162,8 +161,7 @@ kernel void resize_bilinear_backward(const global real *restrict dy,
         dx[j] = REAL(0.0);
     for (int oy = candidates.x; oy < candidates.y; oy++) {
         const int2 rows = bilinear(mode, oy, H, OH, &ty);
-        const real weight =
-            (rows.x == i ? 1 - ty : 0) + (rows.y == i ? ty : 0);
+        const real weight = (rows.x == i ? 1 - ty : 0) + (rows.y == i ? ty : 0);
 
         if (weight == 0)
             continue;

@@ -3,7 +3,7 @@
 
 Each outside library has one door; plugins see plugin.h and ISO C alone; every
 header is whole in itself; kernels have no float atomics; with BUILD, a plugin
-exports lam_plugin alone.
+exports lam_plugin alone and README has the table that lamina prints.
 """
 import pathlib
 import re
@@ -61,6 +61,14 @@ if len(sys.argv) > 2:
                                check=True).stdout.split()[2::3]
         if names != ["lam_plugin"]:
             problems.append(f"{module.name}: exports {names}")
+
+    table = subprocess.run(
+        [pathlib.Path(sys.argv[2]) / "tools/lamina", "layers", "--markdown"],
+        env={"LAM_PLUGIN_PATH": str(pathlib.Path(sys.argv[2]) / "plugins")},
+        stdout=subprocess.PIPE, text=True, check=True).stdout
+    if table not in (root / "README.md").read_text():
+        problems.append("README.md: its table is not what `lamina layers "
+                        "--markdown` prints")
 
 print("\n".join(problems) if problems else "all rules hold")
 sys.exit(bool(problems))
