@@ -55,7 +55,8 @@ with tempfile.TemporaryDirectory(prefix="lamina-") as cases:
                           check=False)
     print(made.stdout, end="", flush=True)
     counts[1] += made.returncode != 0
-    counts[2] += made.stdout.count("\nskipped ")
+    counts[2] += sum(line.startswith("skipped ")
+                     for line in made.stdout.splitlines())
     counted([lamina, "selftest", "--cases", cases])
 if is_long:
     counted([lamina, "selftest", "--exact", "2000", "--seed", "2"])
