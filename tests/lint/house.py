@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""The house rules a machine can check: includes.py SOURCE_ROOT [BUILD].
+"""The house rules a machine can check: house.py SOURCE_ROOT [BUILD].
 
-Each outside library has one door; plugins see plugin.h and ISO C alone; every
-header is whole in itself; kernels have no float atomics; with BUILD, a plugin
-exports lam_plugin alone and README has the table that lamina prints.
+Each outside library has one door; plugins see plugin.h and ISO C alone; sources
+are formatted (where clang-format 14 is there); kernels have no float atomics;
+with BUILD, a plugin exports lam_plugin alone and README has the table that
+lamina prints.
 """
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -53,6 +55,18 @@ for path in sorted([*root.glob("src/*.[ch]"), *root.glob("tools/*.[ch]"),
 for path in sorted(root.glob("cl/*.cl")):
     if re.search(r"atom(ic)?_", path.read_text()):
         problems.append(f"{path.name}: atomics make results depend on order")
+
+if shutil.which("clang-format") and " 14." in subprocess.run(
+        ["clang-format", "--version"], stdout=subprocess.PIPE, text=True,
+        check=True).stdout:
+    sources = [p for folder in ("src", "tools", "plugins", "include/lam",
+                                "tests", "tests/unit", "tests/device")
+               for p in sorted((root / folder).glob("*.[ch]"))]
+    formatted = subprocess.run(["clang-format", "--dry-run", *sources],
+                               stderr=subprocess.PIPE, text=True, check=True)
+    for line in formatted.stderr.splitlines():
+        if "warning:" in line:
+            problems.append(line)
 
 if len(sys.argv) > 2:
     for module in sorted((pathlib.Path(sys.argv[2]) / "plugins").glob("*.so")):
