@@ -382,7 +382,12 @@ static int open_device(struct lam_trainer *t)
         .device = t->options->device, .timeout_s = t->options->timeout_s};
     int err = lam_queue_open(t->ctx, &options, &t->queue);
 
-    return err ? err : lam_host_init(&t->host, t->ctx, t->queue, LAM_F32);
+    if (!err)
+        err = lam_host_init(&t->host, t->ctx, t->queue, LAM_F32);
+    // Processors have a product of our own, which builds in no time.
+    if (!err && t->host.device.kind == LAM_DEVICE_GPU)
+        err = lam_gemm_warm(t->queue, LAM_F32);
+    return err;
 }
 
 int lam_trainer_open(struct lam_trainer *t)
