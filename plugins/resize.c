@@ -81,6 +81,10 @@ static int resize_shape(const struct lam_layer *layer,
         return host->fail(host, LAM_ESHAPE,
                           "wants images [N, C, H, W], found rank %d",
                           shapes->in[0].rank);
+    if (!config->scale[0] != !config->scale[1] ||
+        !config->size[0] != !config->size[1])
+        return host->fail(host, LAM_EMODEL,
+                          "'scale' and 'size' want height and width above 0");
     if ((config->scale[0] == 0) == (config->size[0] == 0))
         return host->fail(host, LAM_EMODEL,
                           "wants either 'scale' or 'size', not %s",
@@ -268,6 +272,8 @@ static const struct lam_sample resize_samples[] = {
      .inputs = "1x1x10x10",
      .flags = LAM_SAMPLE_LINEAR},
     {.params = "", .inputs = "1x1x2x2", .error = "not neither"},
+    {.params = "scale=2,0", .inputs = "1x1x2x2", .error = "above 0"},
+    {.params = "size=0,5", .inputs = "1x1x2x2", .error = "above 0"},
     {.params = "scale=2 size=4", .inputs = "1x1x2x2", .error = "not both"},
     {.params = "scale=2 mode=biliner",
      .inputs = "1x1x2x2",
