@@ -372,6 +372,24 @@ static int read_labels(struct lam_context *ctx, const struct lam_image *image,
     return LAM_OK;
 }
 
+// A file may have changed since its size was read.
+static int read_sized(struct lam_context *ctx, const char *path,
+                      const struct lam_sample_info *info,
+                      struct lam_image **image)
+{
+    int err = lam_image_read(ctx, path, 0, image);
+
+    if (!err &&
+        ((*image)->width != info->width || (*image)->height != info->height)) {
+        err = lam_fail(ctx, LAM_EDATA, "%s was %d x %d, now it is %d x %d",
+                       path, info->width, info->height, (*image)->width,
+                       (*image)->height);
+        lam_image_free(*image);
+        *image = NULL;
+    }
+    return err;
+}
+
 int lam_dataset_decode(struct lam_dataset *d, struct lam_context *ctx,
                        struct lam_entry *e)
 {
@@ -396,14 +414,14 @@ int lam_dataset_decode(struct lam_dataset *d, struct lam_context *ctx,
         return LAM_OK;
     }
     if (e->mask_path) {
-        err = lam_image_read(ctx, e->mask_path, 0, &image);
+        err = read_sized(ctx, e->mask_path, &e->info, &image);
         if (!err)
             err = read_labels(ctx, image, e->mask_path, e->mask);
         lam_image_free(image);
     }
     if (err)
         return err;
-    err = lam_image_read(ctx, e->image_path, 0, &image);
+    err = read_sized(ctx, e->image_path, &e->info, &image);
     if (err)
         return err;
     e->pixels = image->pixels;
