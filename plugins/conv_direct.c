@@ -217,6 +217,7 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
     const struct tile tile = tile_of(host, p.k);
     const size_t global[3] = {(size_t)p.c,
                               (size_t)(g->groups * div_up(p.k, tile.kr)), 1};
+    const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->weight[0]),
                                    LAM_ARG_TENSOR(&io->persist),
                                    LAM_ARG_INT(g->groups),
@@ -232,7 +233,7 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
                                    LAM_ARG_INT(g->left),
                                    LAM_ARG_INT(made == CONV_BIG)};
 
-    return host->launch(host, direct->pack, args, 14, global, NULL);
+    return host->launch(host, direct->pack, args, 14, global, local);
 }
 
 int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,

@@ -150,6 +150,8 @@ static int sum_parts(const struct lam_host *host, const struct conv_geometry *g,
     const size_t global[3] = {
         (size_t)div_up(taps, tile.vw),
         (size_t)(g->groups * div_up(k, tile.nv * tile.vw)), 1};
+    // Its private sums are large: many items of a group would not fit a stack.
+    const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->scratch),
                                    LAM_ARG_LONG(direct->cut.partial_at),
                                    LAM_ARG_TENSOR(&io->d_weight[0]),
@@ -158,7 +160,7 @@ static int sum_parts(const struct lam_host *host, const struct conv_geometry *g,
                                    LAM_ARG_INT(k),
                                    LAM_ARG_INT(taps)};
 
-    return host->launch(host, direct->reduce, args, 7, global, NULL);
+    return host->launch(host, direct->reduce, args, 7, global, local);
 }
 
 int conv_dweight_run(const struct lam_host *host,

@@ -243,15 +243,15 @@ static int weight_gemm(struct lam_layer *layer, const struct lam_io *io)
 
 const struct lam_variant conv_variants[] = {
     {"direct", LAM_PASS_RUN, DIRECT, direct_score, run_workspace, run_prepare,
-     run_direct},
+     run_direct, 0},
     {"direct", LAM_PASS_BACKWARD_DATA, DIRECT, direct_score, data_workspace,
-     data_prepare, data_direct},
+     data_prepare, data_direct, 0},
     {"direct", LAM_PASS_BACKWARD_WEIGHT, DIRECT, direct_score, weight_workspace,
-     weight_prepare, weight_direct},
+     weight_prepare, weight_direct, 0},
     {"gemm", LAM_PASS_RUN, GEMM, gemm_score, gemm_workspace, gemm_prepare,
-     run_gemm},
+     run_gemm, 0},
     {"gemm", LAM_PASS_BACKWARD_DATA, GEMM, gemm_score, gemm_workspace,
-     gemm_prepare, data_gemm},
+     gemm_prepare, data_gemm, 0},
     {"gemm", LAM_PASS_BACKWARD_WEIGHT, GEMM, gemm_score, gemm_workspace,
-     gemm_prepare, weight_gemm},
+     gemm_prepare, weight_gemm, 0},
     {0}};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "merge.h"
 #include "shape.h"
 
 int lam_graph_create(struct lam_context *ctx,
@@ -24,8 +25,14 @@ int lam_graph_create(struct lam_context *ctx,
 static void node_finish(struct lam_node *node)
 {
     free(node->name);
+    for (int i = 0; i < node->n_settings; i++) {
+        free((char *)node->settings[i].key);
+        free((char *)node->settings[i].value);
+    }
+    free(node->settings);
     free((void *)node->layer.config);
     free(node->layer.state);
+    lam_merge_destroy(node->merge);
 }
 
 void lam_graph_destroy(struct lam_graph *graph)
@@ -177,7 +184,7 @@ static int node_check(struct lam_graph *graph, const struct lam_node_spec *spec,
                         near ? near : "", near ? "'?)" : "",
                         lam_registry_searched(graph->registry));
     }
-    if (lam_graph_find(graph, spec->name) >= 0)
+    if (lam_graph_find(graph, spec->value ? spec->value : spec->name) >= 0)
         return lam_fail(ctx, LAM_EMODEL, "this name is there already");
     if (spec->n_in < (*type)->min_in || spec->n_in > (*type)->max_in) {
         if ((*type)->min_in == (*type)->max_in)
@@ -187,6 +194,26 @@ static int node_check(struct lam_graph *graph, const struct lam_node_spec *spec,
         return lam_fail(ctx, LAM_EMODEL, "%s takes %d to %d inputs, found %d",
                         spec->type, (*type)->min_in, (*type)->max_in,
                         spec->n_in);
+    }
+    return LAM_OK;
+}
+
+// Copies of the settings, without their places.
+static int node_settings(struct lam_context *ctx,
+                         const struct lam_node_spec *spec,
+                         struct lam_node *node)
+{
+    node->settings =
+        calloc((size_t)spec->n_settings + 1, sizeof(*node->settings));
+    if (!node->settings)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    for (int i = 0; i < spec->n_settings; i++) {
+        struct lam_setting *s = &node->settings[node->n_settings++];
+
+        s->key = strdup(spec->settings[i].key);
+        s->value = strdup(spec->settings[i].value);
+        if (!s->key || !s->value)
+            return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     }
     return LAM_OK;
 }
@@ -208,6 +235,8 @@ static int node_fill(struct lam_graph *graph, const struct lam_node_spec *spec,
     node->layer.host = graph->host;
     err = lam_params_fill(ctx, spec->name, type->params, config,
                           type->config_size, spec->settings, spec->n_settings);
+    if (!err)
+        err = node_settings(ctx, spec, node);
     if (err)
         return err;
     for (int i = 0; i < spec->n_in; i++) {
@@ -238,14 +267,15 @@ static char *name_join(const char *a, const char *b)
 }
 
 // Appends what the node makes; room was reserved.
-static int node_publish(struct lam_graph *graph, struct lam_node *node)
+static int node_publish(struct lam_graph *graph, struct lam_node *node,
+                        const char *value)
 {
     const struct lam_layer_type *type = node->layer.type;
     const int n_values = graph->n_values, n_weights = graph->n_weights;
 
     for (int i = 0; i < node->shapes.n_out; i++) {
-        char *name = i == 0 ? strdup(node->name)
-                            : name_join(node->name, type->outputs[i]);
+        char *name =
+            i == 0 ? strdup(value) : name_join(value, type->outputs[i]);
 
         if (!name)
             goto fail;
@@ -296,7 +326,8 @@ int lam_graph_add(struct lam_graph *graph, const struct lam_node_spec *spec,
     if (!err)
         err = graph_reserve(graph, node.shapes.n_out, 1, node.shapes.n_weight);
     if (!err)
-        err = node_publish(graph, &node);
+        err =
+            node_publish(graph, &node, spec->value ? spec->value : spec->name);
     if (err) {
         node_finish(&node);
         return err;

@@ -7,6 +7,8 @@
 #include "param.h"
 #include "registry.h"
 
+struct lam_merge; // merge.h
+
 struct lam_value {
     char *name; // of its layer, "pool1.indices" for a second output
     struct lam_shape shape;
@@ -17,6 +19,8 @@ struct lam_value {
 
 struct lam_node {
     char *name;
+    struct lam_setting *settings; // copies, as they were given
+    int n_settings;
     struct lam_layer layer; // type, host, name, config, state
     int in[LAM_MAX_IN];     // values
     int out[LAM_MAX_OUT];   // values
@@ -24,6 +28,8 @@ struct lam_node {
     struct lam_shape in_shape[LAM_MAX_IN];
     int weight[LAM_MAX_WEIGHT]; // index in graph->weights
     bool is_frozen;             // its weights are not trained
+    struct lam_merge *merge;    // how its weights are made; NULL: they are read
+    int n_merged;               // layers of the model in it, beyond itself
 };
 
 // A parameter or state tensor. "conv1.weight".
@@ -60,6 +66,7 @@ int lam_graph_input(struct lam_graph *graph, const char *name,
 
 struct lam_node_spec {
     const char *name, *type;
+    const char *value; // name of the first output, NULL: the layer's
     const struct lam_setting *settings;
     int n_settings;
     const int *in; // values

@@ -1,4 +1,6 @@
 #include "predictor.h"
+#include "fuse.h"
+#include "merge.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -141,23 +143,37 @@ int lam_predictor_load(struct lam_predictor *p, const struct lam_checkpoint *c)
     return err;
 }
 
+static int find_weight(void *data, const char *name, int64_t n,
+                       const float **values)
+{
+    const struct lam_predictor *p = data;
+    const struct stored_weight *found = NULL;
+
+    for (int k = 0; k < p->n_weights && !found; k++)
+        if (strcmp(p->weights[k].name, name) == 0)
+            found = &p->weights[k];
+    if (!found || found->n != n)
+        return lam_fail(p->ctx, LAM_ECHECKPOINT, "the weight %s is %s", name,
+                        found ? "of another size" : "missing");
+    *values = found->data;
+    return LAM_OK;
+}
+
 // Writes the weights into a session, once after they changed.
 static int sized_update(struct lam_predictor *p, struct sized *s)
 {
     int err = LAM_OK;
 
     for (int i = 0; i < s->graph->n_weights && !s->is_current && !err; i++) {
-        const struct lam_parameter *w = &s->graph->weights[i];
-        const struct stored_weight *found = NULL;
+        float *values =
+            malloc(lam_shape_bytes(&s->graph->weights[i].spec.shape));
 
-        for (int k = 0; k < p->n_weights && !found; k++)
-            if (strcmp(p->weights[k].name, w->name) == 0)
-                found = &p->weights[k];
-        if (!found || found->n != lam_shape_elements(&w->spec.shape))
-            err = lam_fail(p->ctx, LAM_ECHECKPOINT, "the weight %s is %s",
-                           w->name, found ? "of another size" : "missing");
-        else
-            err = lam_session_weight_write(s->session, i, found->data);
+        if (!values)
+            return lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
+        err = lam_graph_weight_values(s->graph, i, find_weight, p, values);
+        if (!err)
+            err = lam_session_weight_write(s->session, i, values);
+        free(values);
     }
     s->is_current = !err;
     return err;
@@ -176,6 +192,8 @@ static int sized_build(struct lam_predictor *p, struct sized *s, int height,
         err = lam_graph_create(p->ctx, p->registry, &p->host, 0, &s->graph);
     if (!err)
         err = lam_model_build(p->model, s->graph, 1);
+    if (!err)
+        err = lam_graph_fuse(&s->graph, NULL, 0);
     if (err)
         return err;
     name = lam_model_input(p->model, &h, &w);

@@ -21,6 +21,8 @@ struct lam_registry {
     struct entry *layers, *optimizers; // sorted by name
     int n_layers, n_optimizers;
     const char **layer_names, **optimizer_names; // NULL-ended
+    const struct lam_fusion **fusions;           // in the order of loading
+    int n_fusions;
     char searched[1024];
 };
 
@@ -51,6 +53,7 @@ void lam_registry_destroy(struct lam_registry *registry)
     entries_free(registry->optimizers, registry->n_optimizers);
     free(registry->layer_names);
     free(registry->optimizer_names);
+    free(registry->fusions);
     free(registry);
 }
 
@@ -172,6 +175,25 @@ static int optimizer_check(struct lam_registry *registry,
                         type->config_size);
 }
 
+static int fusion_add(struct lam_registry *registry,
+                      const struct lam_fusion *fusion, const char *origin)
+{
+    const struct lam_fusion **grown;
+
+    if (!fusion->second || !fusion->into || (fusion->kept & ~1) ||
+        (fusion->weights && fusion->in_training))
+        return lam_fail(registry->ctx, LAM_EPLUGIN,
+                        "%s: its rule to merge '%s' is not complete", origin,
+                        fusion->first);
+    grown = realloc(registry->fusions,
+                    sizeof(*grown) * (size_t)(registry->n_fusions + 1));
+    if (!grown)
+        return lam_fail(registry->ctx, LAM_EMEMORY, "out of memory");
+    registry->fusions = grown;
+    registry->fusions[registry->n_fusions++] = fusion;
+    return LAM_OK;
+}
+
 int lam_registry_add(struct lam_registry *registry,
                      const struct lam_plugin *plugin, const char *origin)
 {
@@ -206,6 +228,9 @@ int lam_registry_add(struct lam_registry *registry,
                         (struct entry){.name = plugin->optimizers[i]->name,
                                        .optimizer = plugin->optimizers[i]},
                         origin);
+    for (const struct lam_fusion *f = plugin->fusions; f && f->first && !err;
+         f++)
+        err = fusion_add(registry, f, origin);
     return err;
 }
 
@@ -324,6 +349,12 @@ lam_registry_optimizer_at(const struct lam_registry *registry, int i)
     return i >= 0 && i < registry->n_optimizers
                ? registry->optimizers[i].optimizer
                : NULL;
+}
+
+const struct lam_fusion *
+lam_registry_fusion_at(const struct lam_registry *registry, int i)
+{
+    return i >= 0 && i < registry->n_fusions ? registry->fusions[i] : NULL;
 }
 
 static const char *const no_names[] = {NULL};

@@ -31,6 +31,9 @@ const struct lam_layer_type *
 lam_registry_layer_at(const struct lam_registry *registry, int i);
 const struct lam_optimizer_type *
 lam_registry_optimizer_at(const struct lam_registry *registry, int i);
+// Rules to merge layers, in the order of loading; NULL past the end.
+const struct lam_fusion *
+lam_registry_fusion_at(const struct lam_registry *registry, int i);
 // NULL-ended names, for lam_nearest. Owned by the registry.
 const char *const *
 lam_registry_layer_names(const struct lam_registry *registry);

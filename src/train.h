@@ -25,6 +25,7 @@ struct lam_train_options {
     const char *device, *variants;
     double timeout_s;
     bool quiet, explain;
+    bool no_fuse;        // layers run as they are written, see fuse.h
     const char *command; // for run.json
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuse.h"
 #include "rng.h"
 #include "shape.h"
 #include "trainer.h"
@@ -138,6 +139,8 @@ static int build_graph(struct lam_trainer *t)
         err = lam_model_build(t->model, t->graph, t->micro_batch);
     if (!err)
         err = lam_model_build_loss(t->model, t->graph, &t->loss);
+    if (!err && !t->options->no_fuse)
+        err = lam_graph_fuse(&t->graph, &t->loss, 1);
     if (err)
         return err;
     input = lam_model_input(t->model, &t->height, &t->width);

@@ -6,6 +6,7 @@
 
 #include "blueprint.h"
 #include "cmd.h"
+#include "fuse.h"
 #include "shape.h"
 
 static int64_t node_parameters(const struct lam_node *node)
@@ -37,6 +38,32 @@ static void print_table(const struct lam_graph *graph)
     }
     printf("%d layers, %" PRId64 " parameters, %.3f GMACs\n", graph->n_nodes,
            lam_graph_parameters(graph, false), macs / 1e9);
+}
+
+// What the core makes of the layers when it trains.
+static int print_merged(struct blueprint *b)
+{
+    double before = 0.0, after = 0.0;
+    int err;
+
+    for (int i = 0; i < b->graph->n_nodes; i++)
+        before += b->graph->nodes[i].shapes.macs;
+    err = lam_graph_fuse(&b->graph, &b->loss, 1);
+    if (err)
+        return err;
+    for (int i = 0; i < b->graph->n_nodes; i++) {
+        const struct lam_node *node = &b->graph->nodes[i];
+
+        after += node->shapes.macs;
+        if (node->n_merged)
+            printf("merged: %-16s %d layers run as one %s of %.2f MMACs\n",
+                   node->name, node->n_merged + 1, node->layer.type->name,
+                   node->shapes.macs / 1e6);
+    }
+    printf("as it runs: %d layers, %.3f GMACs", b->graph->n_nodes, after / 1e9);
+    printf(after < before ? ", %.1f %% fewer\n" : "\n",
+           before > 0.0 ? 100.0 * (before - after) / before : 0.0);
+    return LAM_OK;
 }
 
 static int print_memory(struct lam_context *ctx, const struct blueprint *b,
@@ -102,6 +129,9 @@ int cmd_inspect(struct lam_context *ctx, int argc, char **argv)
         free(text);
     } else if (!err) {
         print_table(b.graph);
+        err = print_merged(&b);
+    }
+    if (!err && !resolved) {
         err = print_memory(ctx, &b, (int)batch);
     }
     blueprint_close(&b);

@@ -27,6 +27,7 @@
 #define LAM_MAX_IN     16
 #define LAM_MAX_OUT    2
 #define LAM_MAX_WEIGHT 4
+#define LAM_MAX_FUSED  (2 * LAM_MAX_WEIGHT)
 #define LAM_MAX_AUX    4
 #define LAM_MAX_SLOT   4
 
@@ -316,6 +317,9 @@ struct lam_variant {
                       int64_t *persist);
     int (*prepare)(struct lam_layer *layer, const struct lam_io *io);
     int (*run)(struct lam_layer *layer, const struct lam_io *io);
+    // 1: fractions arise inside, so that whole numbers do not stay exact;
+    // LAM_SAMPLE_EXACT then asks for the default tolerance.
+    int32_t is_inexact;
 };
 
 // What a layer's plain C reference gets: doubles on the host (indices too).
@@ -379,6 +383,48 @@ struct lam_layer_type {
     const struct lam_sample *samples;
 };
 
+// ---------------------------------------------------------------- fusions --
+
+// One weight of the two layers that were merged.
+struct lam_fused_weight {
+    int32_t from;     // 0: of the first, 1: of the second
+    const char *name; // "weight", "running_mean"
+    const struct lam_shape *shape;
+    const double *value;
+};
+
+// Weights of a merged layer, on the host. Each is to be written.
+struct lam_fused {
+    int32_t n_in, n_out;
+    const struct lam_fused_weight *in;
+    const struct lam_shape *const *out_shape;
+    double *const *out;
+    const double *reads; // the settings that the rule reads, in its order
+};
+
+// Two layers, the second being the only reader of the first, are computed by
+// one. The core applies such rules by itself wherever they hold. Settings are
+// written "KEY=VALUE" (they must have this value) or "KEY" (they are copied to
+// the merged layer; "KEY>NEW" under another name), separated by blanks.
+//
+// `kept` is the layer whose name, settings and weights live on in the merged
+// one; what `other` does not mention must have its default.
+struct lam_fusion {
+    const char *first, *second; // layer types
+    const char *into;           // type of the merged layer
+    int32_t kept;               // 0: the first, 1: the second
+    int32_t in_training;        // 0: only where no backward will follow
+    const char *needs;          // settings of the kept layer, NULL: any
+    const char *other;          // settings of the other layer, NULL: defaults
+    const char *adds;           // "KEY=VALUE", for the merged layer, or NULL
+    const char *summary;        // what is saved, one line
+    // NULL: the weights of the kept layer, as they are. Else all weights are
+    // made from those of both, once; `reads` names numbers of the other layer.
+    // Only where no backward will follow.
+    int (*weights)(const struct lam_fused *fused);
+    const char *reads;
+};
+
 // ------------------------------------------------------------- optimisers --
 
 struct lam_optimizer {
@@ -426,6 +472,7 @@ struct lam_plugin {
     const char *name, *version;
     const struct lam_layer_type *const *layers;         // NULL-ended, or NULL
     const struct lam_optimizer_type *const *optimizers; // NULL-ended, or NULL
+    const struct lam_fusion *fusions; // ended by one without `first`, or NULL
 };
 
 #if defined(__GNUC__)

@@ -1,0 +1,149 @@
+// upsample_conv2d: x [N, groups*CG, H, W] is enlarged by SY and SX (each pixel
+// becomes a block) to e, then
+//
+//   y[n,k,p,q] = bias[k] + sum over c, r, s of
+//       e[n, c, p + r - top, q + s - left] * w[k,c,r,s]
+//
+// with y [N, groups*KG, P, Q] and w [groups*KG, CG, R, S]. The first three
+// kernels do so plainly, never writing e; each result gathers its terms in one
+// order. The same is a transposed convolution of strides SY, SX by
+//
+//   v[c, k, t, u] = sum over a < SY, b < SX of
+//       w[k, c, R-1 + a - t, S-1 + b - u],
+//
+// v [groups*CG, KG, R+SY-1, S+SX-1], which upsample_widen makes; upsample_fold
+// takes a gradient of v back to one of w.
+#define GEOMETRY                                                               \
+    const int N, const int groups, const int CG, const int H, const int W,     \
+        const int KG, const int P, const int Q, const int R, const int S,      \
+        const int SY, const int SX, const int top, const int left
+
+kernel void upsample_run(const global real *restrict x,
+                         const global real *restrict w,
+                         const global real *restrict bias,
+                         global real *restrict y, GEOMETRY)
+{
+    const int q = get_global_id(0), p = get_global_id(1);
+    const int nk = get_global_id(2), K = groups * KG;
+    const int n = nk / K, k = nk % K;
+    real sum = bias && n < N ? bias[k] : REAL(0.0);
+
+    if (q >= Q || p >= P || n >= N)
+        return;
+    for (int c = 0; c < CG; c++) {
+        const global real *image =
+            x + (((size_t)n * groups + k / KG) * CG + c) * H * W;
+
+        for (int r = 0; r < R; r++)
+            for (int s = 0; s < S; s++) {
+                const int h = p + r - top, v = q + s - left;
+
+                if (h >= 0 && h < H * SY && v >= 0 && v < W * SX)
+                    sum += image[(size_t)(h / SY) * W + v / SX] *
+                           w[(((size_t)k * CG + c) * R + r) * S + s];
+            }
+    }
+    y[((size_t)nk * P + p) * Q + q] = sum;
+}
+
+kernel void upsample_data(const global real *restrict dy,
+                          const global real *restrict w,
+                          global real *restrict dx, GEOMETRY)
+{
+    const int j = get_global_id(0), i = get_global_id(1);
+    const int nc = get_global_id(2), C = groups * CG;
+    const int n = nc / C, c = nc % C, g = c / CG;
+    real sum = REAL(0.0);
+
+    if (j >= W || i >= H || n >= N)
+        return;
+    for (int k = g * KG; k < (g + 1) * KG; k++)
+        for (int t = 0; t < R + SY - 1; t++)
+            for (int u = 0; u < S + SX - 1; u++) {
+                const int p = i * SY + t - (R - 1 - top);
+                const int q = j * SX + u - (S - 1 - left);
+                real along = REAL(0.0);
+
+                if (p < 0 || p >= P || q < 0 || q >= Q)
+                    continue;
+                for (int r = max(R - 1 - t, 0); r < min(R, R - 1 - t + SY); r++)
+                    for (int s = max(S - 1 - u, 0);
+                         s < min(S, S - 1 - u + SX); s++)
+                        along += w[(((size_t)k * CG + c % CG) * R + r) * S + s];
+                sum += along *
+                       dy[(((size_t)n * groups * KG + k) * P + p) * Q + q];
+            }
+    dx[((size_t)nc * H + i) * W + j] = sum;
+}
+
+kernel void upsample_weight(const global real *restrict x,
+                            const global real *restrict dy,
+                            global real *restrict dw, GEOMETRY)
+{
+    const int tap = get_global_id(0), c = get_global_id(1);
+    const int k = get_global_id(2), r = tap / S, s = tap % S;
+    real sum = REAL(0.0);
+
+    if (r >= R || c >= CG || k >= groups * KG)
+        return;
+    for (int n = 0; n < N; n++)
+        for (int p = max(0, top - r); p < min(P, H * SY + top - r); p++) {
+            const global real *row =
+                x + ((((size_t)n * groups + k / KG) * CG + c) * H +
+                     (p + r - top) / SY) *
+                        W;
+            const global real *gradient =
+                dy + (((size_t)n * groups * KG + k) * P + p) * Q;
+            real along = REAL(0.0);
+
+            for (int q = max(0, left - s); q < min(Q, W * SX + left - s); q++)
+                along += gradient[q] * row[(q + s - left) / SX];
+            sum += along;
+        }
+    dw[(((size_t)k * CG + c) * R + r) * S + s] = sum;
+}
+
+// Ids are (tap of v, k of a group, c of all).
+kernel void upsample_widen(const global real *restrict w,
+                           global real *restrict v, const int C, const int CG,
+                           const int KG, const int R, const int S, const int SY,
+                           const int SX)
+{
+    const int across = S + SX - 1, taps = (R + SY - 1) * across;
+    const int t = get_global_id(0) / across, u = get_global_id(0) % across;
+    const int k = get_global_id(1), c = get_global_id(2);
+    const global real *from =
+        w + ((size_t)(c / CG * KG + k) * CG + c % CG) * R * S;
+    real sum = REAL(0.0);
+
+    if (get_global_id(0) >= (size_t)taps || k >= KG || c >= C)
+        return;
+    for (int a = 0; a < SY; a++)
+        for (int b = 0; b < SX; b++) {
+            const int r = R - 1 + a - t, s = S - 1 + b - u;
+
+            if (r >= 0 && r < R && s >= 0 && s < S)
+                sum += from[r * S + s];
+        }
+    v[((size_t)c * KG + k) * taps + get_global_id(0)] = sum;
+}
+
+// Ids are (tap of w, k of a group, c of all).
+kernel void upsample_fold(const global real *restrict dv,
+                          global real *restrict dw, const int C, const int CG,
+                          const int KG, const int R, const int S, const int SY,
+                          const int SX)
+{
+    const int across = S + SX - 1, taps = (R + SY - 1) * across;
+    const int r = get_global_id(0) / S, s = get_global_id(0) % S;
+    const int k = get_global_id(1), c = get_global_id(2);
+    const global real *from = dv + ((size_t)c * KG + k) * taps;
+    real sum = REAL(0.0);
+
+    if (r >= R || k >= KG || c >= C)
+        return;
+    for (int a = 0; a < SY; a++)
+        for (int b = 0; b < SX; b++)
+            sum += from[(R - 1 + a - r) * across + S - 1 + b - s];
+    dw[((size_t)(c / CG * KG + k) * CG + c % CG) * R * S + r * S + s] = sum;
+}

@@ -1,0 +1,536 @@
+// upsample_conv2d: nearest enlargement by whole factors, then a convolution of
+// stride 1, without the enlarged image (see upsample_conv2d.cl). The fast
+// variants are those of a transposed convolution by the widened weight: with
+// factor 2 each result has 4 taps of a 3x3 kernel instead of 9, with factor 4
+// on average 2.25.
+#include "conv.h"
+
+#include <string.h>
+
+#include "upsample_conv2d.cl.h"
+
+struct upsample_config {
+    struct conv_config conv;
+    int32_t scale[2];
+};
+
+struct upsample_state {
+    struct conv_state conv; // stays first: conv_layer.c knows it
+    struct lam_kernel *run, *data, *weight, *widen, *fold;
+};
+
+// The result is the big image of the transposed convolution.
+const int conv_makes = CONV_BIG;
+
+static const char *const pads[] = {"same", "valid", "explicit", NULL};
+static const char *const inits[] = LAM_INIT_NAMES;
+
+static const struct lam_param upsample_params[] = {
+    CONV_PARAMS("same: as many results as enlarged pixels; valid; explicit",
+                pads, inits),
+    {"scale", LAM_PARAM_PAIR, offsetof(struct upsample_config, scale), "2", 1,
+     64, NULL, "factors of the enlargement, height and width", 0},
+    {0}};
+
+static int upsample_axis(const struct lam_layer *layer, int i, int64_t n,
+                         int *top, int *out)
+{
+    const struct upsample_config *config = layer->config;
+    const int64_t kernel = config->conv.kernel[i], large = n * config->scale[i];
+    int64_t before = 0, after = 0;
+
+    if (config->conv.pad == CONV_SAME) {
+        before = (kernel - 1) / 2;
+        after = kernel - 1 - before;
+    } else if (config->conv.pad == CONV_EXPLICIT) {
+        before = config->conv.pads.v[i];
+        after = config->conv.pads.v[i + 2];
+    }
+    if (before >= kernel || after >= kernel)
+        return layer->host->fail(
+            layer->host, LAM_ESHAPE,
+            "%lld %s of zeros, wanted fewer than the kernel has (%lld)",
+            (long long)(before > after ? before : after),
+            i ? "columns" : "rows", (long long)kernel);
+    if (large + before + after < kernel)
+        return layer->host->fail(
+            layer->host, LAM_ESHAPE,
+            "the kernel reaches over %lld %s, but the padded image has %lld",
+            (long long)kernel, i ? "columns" : "rows",
+            (long long)(large + before + after));
+    *top = (int)before;
+    *out = (int)(large + before + after - kernel + 1);
+    return LAM_OK;
+}
+
+// Of the transposed convolution: k and c are its input and output channels.
+int conv_geometry(const struct lam_layer *layer, const struct lam_shape *in,
+                  struct conv_geometry *g)
+{
+    const struct upsample_config *config = layer->config;
+    int before[2], out[2];
+    int err = upsample_axis(layer, 0, in->dim[2], &before[0], &out[0]);
+
+    if (!err)
+        err = upsample_axis(layer, 1, in->dim[3], &before[1], &out[1]);
+    if (err)
+        return err;
+    *g = (struct conv_geometry){
+        .n = (int)in->dim[0],
+        .groups = config->conv.groups,
+        .c = config->conv.filters,
+        .h = out[0],
+        .w = out[1],
+        .k = (int)in->dim[1],
+        .p = (int)in->dim[2],
+        .q = (int)in->dim[3],
+        .r = config->conv.kernel[0] + config->scale[0] - 1,
+        .s = config->conv.kernel[1] + config->scale[1] - 1,
+        .sh = config->scale[0],
+        .sw = config->scale[1],
+        .dh = 1,
+        .dw = 1,
+        .top = config->conv.kernel[0] - 1 - before[0],
+        .left = config->conv.kernel[1] - 1 - before[1]};
+    return LAM_OK;
+}
+
+static int check(const struct lam_layer *layer, const struct lam_shape *in)
+{
+    const struct upsample_config *config = layer->config;
+
+    for (int i = 0; i < 2; i++)
+        if (config->conv.stride[i] != 1 || config->conv.dilation[i] != 1)
+            return layer->host->fail(layer->host, LAM_EMODEL,
+                                     "stride and dilation are 1 here");
+    return conv_check(layer, in);
+}
+
+static int upsample_shape(const struct lam_layer *layer,
+                          struct lam_shapes *shapes)
+{
+    const struct upsample_config *config = layer->config;
+    struct conv_geometry g;
+    double taps;
+    int err = check(layer, &shapes->in[0]);
+
+    if (!err)
+        err = conv_geometry(layer, &shapes->in[0], &g);
+    if (err)
+        return err;
+    taps = (double)config->conv.kernel[0] * config->conv.kernel[1] / g.groups;
+    shapes->n_out = 1;
+    shapes->out[0] = (struct lam_shape){
+        .dtype = shapes->in[0].dtype, .rank = 4, .dim = {g.n, g.c, g.h, g.w}};
+    conv_weights(&config->conv, shapes, true, taps * g.k, taps * g.c);
+    shapes->backward_in = 1;
+    shapes->backward_scratch = conv_plain_scratch(layer->host, &g);
+    shapes->macs = (double)g.r * g.s / g.groups * g.k * g.c * g.n * g.p * g.q;
+    return LAM_OK;
+}
+
+// Bytes of the widened weight.
+static int64_t widened_bytes(const struct lam_layer *layer,
+                             const struct conv_geometry *g)
+{
+    return (int64_t)g->k * (g->c / g->groups) * g->r * g->s *
+           (layer->host->real == LAM_F64 ? 8 : 4);
+}
+
+static struct lam_tensor widened_in(const struct lam_layer *layer,
+                                    const struct conv_geometry *g, void *buffer)
+{
+    return (struct lam_tensor){
+        .shape = {.dtype = layer->host->real,
+                  .rank = 4,
+                  .dim = {g->k, g->c / g->groups, g->r, g->s}},
+        .buffer = buffer};
+}
+
+// widen and fold have the same arguments; count is the taps of what they make.
+static int launch_weight(const struct lam_layer *layer,
+                         struct lam_kernel *kernel, const struct lam_tensor *in,
+                         const struct lam_tensor *out, int count)
+{
+    const struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+    const int kg = g->c / g->groups;
+    const size_t global[3] = {(size_t)count, (size_t)kg, (size_t)g->k};
+    const size_t local[3] = {(size_t)count, 1, 1};
+    const bool is_cpu = layer->host->device.kind == LAM_DEVICE_CPU;
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(in),
+                                   LAM_ARG_TENSOR(out),
+                                   LAM_ARG_INT(g->k),
+                                   LAM_ARG_INT(g->k / g->groups),
+                                   LAM_ARG_INT(kg),
+                                   LAM_ARG_INT(g->r - g->sh + 1),
+                                   LAM_ARG_INT(g->s - g->sw + 1),
+                                   LAM_ARG_INT(g->sh),
+                                   LAM_ARG_INT(g->sw)};
+
+    return layer->host->launch(layer->host, kernel, args, 9, global,
+                               is_cpu && count <= 64 ? local : NULL);
+}
+
+static int widen(const struct lam_layer *layer, const struct lam_tensor *weight,
+                 const struct lam_tensor *widened)
+{
+    const struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+
+    return launch_weight(layer, state->widen, weight, widened, g->r * g->s);
+}
+
+static int fold(const struct lam_layer *layer, const struct lam_tensor *widened,
+                const struct lam_tensor *d_weight)
+{
+    const struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+
+    return launch_weight(layer, state->fold, widened, d_weight,
+                         (g->r - g->sh + 1) * (g->s - g->sw + 1));
+}
+
+static int upsample_prepare(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct upsample_state *state = layer->state;
+    const struct {
+        const char *name;
+        struct lam_kernel **kernel;
+    } list[] = {{"upsample_run", &state->run},
+                {"upsample_data", &state->data},
+                {"upsample_weight", &state->weight},
+                {"upsample_widen", &state->widen},
+                {"upsample_fold", &state->fold}};
+    int err = conv_prepare(layer, io);
+
+    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !err; i++)
+        err = layer->host->kernel(layer->host, upsample_conv2d_cl, list[i].name,
+                                  NULL, list[i].kernel);
+    return err;
+}
+
+// The plain kernels. bias is an argument of upsample_run alone.
+static int launch_plain(const struct lam_layer *layer,
+                        struct lam_kernel *kernel, const struct lam_tensor *a,
+                        const struct lam_tensor *b,
+                        const struct lam_tensor *bias, bool has_bias,
+                        const struct lam_tensor *out, const size_t global[3])
+{
+    const struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+    struct lam_arg args[18] = {LAM_ARG_TENSOR(a), LAM_ARG_TENSOR(b)};
+    const int sizes[] = {g->n,
+                         g->groups,
+                         g->k / g->groups,
+                         g->p,
+                         g->q,
+                         g->c / g->groups,
+                         g->h,
+                         g->w,
+                         g->r - g->sh + 1,
+                         g->s - g->sw + 1,
+                         g->sh,
+                         g->sw,
+                         g->r - g->sh - g->top,
+                         g->s - g->sw - g->left};
+    int n = 2;
+
+    if (has_bias)
+        args[n++] = (struct lam_arg)LAM_ARG_TENSOR(bias);
+    args[n++] = (struct lam_arg)LAM_ARG_TENSOR(out);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        args[n++] = (struct lam_arg)LAM_ARG_INT(sizes[i]);
+    return layer->host->launch(layer->host, kernel, args, n, global, NULL);
+}
+
+static int upsample_run(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+    const size_t global[3] = {(size_t)g->w, (size_t)g->h,
+                              (size_t)g->n * (size_t)g->c};
+
+    return launch_plain(layer, state->run, &io->in[0], &io->weight[0],
+                        io->n_weight > 1 ? &io->weight[1] : NULL, true,
+                        &io->out[0], global);
+}
+
+static int upsample_backward(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+    const size_t data[3] = {(size_t)g->q, (size_t)g->p,
+                            (size_t)g->n * (size_t)g->k};
+    const size_t weight[3] = {(size_t)(g->r - g->sh + 1) *
+                                  (size_t)(g->s - g->sw + 1),
+                              (size_t)(g->k / g->groups), (size_t)g->c};
+    int err = LAM_OK;
+
+    if (io->d_in[0].buffer)
+        err = launch_plain(layer, state->data, &io->d_out[0], &io->weight[0],
+                           NULL, false, &io->d_in[0], data);
+    if (!err && io->d_weight[0].buffer)
+        err = launch_plain(layer, state->weight, &io->in[0], &io->d_out[0],
+                           NULL, false, &io->d_weight[0], weight);
+    if (!err && io->n_weight > 1 && io->d_weight[1].buffer)
+        err = conv_plain_bias(layer->host, &state->conv.plain, &io->d_out[0],
+                              &io->scratch, &io->d_weight[1]);
+    return err;
+}
+
+// The transposed convolution's variant of this name and pass.
+static const struct lam_variant *variant_of(const char *name, int pass)
+{
+    const struct lam_variant *v = conv_variants;
+
+    while (v->name && (v->pass != pass || strcmp(v->name, name) != 0))
+        v++;
+    return v;
+}
+
+static int direct_score(const struct lam_layer *layer,
+                        const struct lam_shapes *shapes)
+{
+    return variant_of("direct", LAM_PASS_RUN)->score(layer, shapes);
+}
+
+static int gemm_score(const struct lam_layer *layer,
+                      const struct lam_shapes *shapes)
+{
+    return variant_of("gemm", LAM_PASS_RUN)->score(layer, shapes);
+}
+
+// Room for the widened weight: in scratch where persist holds it packed, else
+// in persist.
+static void workspace(const char *name, int pass, const struct lam_layer *layer,
+                      const struct lam_shapes *shapes, int64_t *scratch,
+                      int64_t *persist)
+{
+    const struct lam_variant *v = variant_of(name, pass);
+    struct conv_geometry g;
+    int64_t bytes;
+
+    if (conv_geometry(layer, &shapes->in[0], &g))
+        return;
+    v->workspace(layer, shapes, scratch, persist);
+    bytes = widened_bytes(layer, &g);
+    if (*persist == 0)
+        *persist = bytes;
+    else if (*scratch < bytes)
+        *scratch = bytes;
+}
+
+// Forward and data gradient read the widened weight, the weight's gradient is
+// made for it and folded.
+static int run_variant(const char *name, int pass, struct lam_layer *layer,
+                       const struct lam_io *io)
+{
+    const struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+    const bool is_packed =
+        strcmp(name, "direct") == 0 && pass != LAM_PASS_BACKWARD_WEIGHT;
+    const struct lam_tensor widened = widened_in(
+        layer, g, is_packed ? io->scratch.buffer : io->persist.buffer);
+    struct lam_tensor weight[2] = {io->weight[0]}, d_weight[2];
+    struct lam_io wide = *io;
+    int err = LAM_OK;
+
+    if (io->n_weight > 1)
+        weight[1] = io->weight[1];
+    wide.weight = weight;
+    if (pass != LAM_PASS_BACKWARD_WEIGHT) {
+        weight[0] = widened;
+        if (!is_packed ||
+            state->conv.direct[pass].packed != io->weights_version)
+            err = widen(layer, &io->weight[0], &widened);
+        return err ? err : variant_of(name, pass)->run(layer, &wide);
+    }
+    memcpy(d_weight, io->d_weight, sizeof(*d_weight) * (size_t)io->n_weight);
+    wide.d_weight = d_weight;
+    if (d_weight[0].buffer)
+        d_weight[0] = widened;
+    err = variant_of(name, pass)->run(layer, &wide);
+    if (!err && io->d_weight[0].buffer)
+        err = fold(layer, &widened, &io->d_weight[0]);
+    return err;
+}
+
+// One variant of one pass: its callbacks, which have no room for a name.
+#define CALLBACKS(name, pass, id)                                              \
+    static void id##_workspace(const struct lam_layer *layer,                  \
+                               const struct lam_shapes *shapes,                \
+                               int64_t *scratch, int64_t *persist)             \
+    {                                                                          \
+        workspace(name, pass, layer, shapes, scratch, persist);                \
+    }                                                                          \
+    static int id##_prepare(struct lam_layer *layer, const struct lam_io *io)  \
+    {                                                                          \
+        return variant_of(name, pass)->prepare(layer, io);                     \
+    }                                                                          \
+    static int id##_run(struct lam_layer *layer, const struct lam_io *io)      \
+    {                                                                          \
+        return run_variant(name, pass, layer, io);                             \
+    }
+
+CALLBACKS("direct", LAM_PASS_RUN, direct_forward)
+CALLBACKS("direct", LAM_PASS_BACKWARD_DATA, direct_data)
+CALLBACKS("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight)
+CALLBACKS("gemm", LAM_PASS_RUN, gemm_forward)
+CALLBACKS("gemm", LAM_PASS_BACKWARD_DATA, gemm_data)
+CALLBACKS("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight)
+
+#define ROW(name, pass, id, summary)                                           \
+    {                                                                          \
+        name, pass, summary, id##_score_of, id##_workspace, id##_prepare,      \
+            id##_run, 0                                                        \
+    }
+#define direct_forward_score_of direct_score
+#define direct_data_score_of    direct_score
+#define direct_weight_score_of  direct_score
+#define gemm_forward_score_of   gemm_score
+#define gemm_data_score_of      gemm_score
+#define gemm_weight_score_of    gemm_score
+
+#define DIRECT "phases of the small grid, register tiles, for processors"
+#define GEMM   "matrix products over the small grid, for GPUs"
+
+static const struct lam_variant upsample_variants[] = {
+    ROW("direct", LAM_PASS_RUN, direct_forward, DIRECT),
+    ROW("direct", LAM_PASS_BACKWARD_DATA, direct_data, DIRECT),
+    ROW("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight, DIRECT),
+    ROW("gemm", LAM_PASS_RUN, gemm_forward, GEMM),
+    ROW("gemm", LAM_PASS_BACKWARD_DATA, gemm_data, GEMM),
+    ROW("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight, GEMM),
+    {0}};
+
+// Element of the enlarged image, zero outside.
+static double enlarged(const struct lam_ref *ref,
+                       const struct upsample_config *config, int64_t nc,
+                       int64_t h, int64_t w)
+{
+    const int64_t H = ref->in_shape[0].dim[2], W = ref->in_shape[0].dim[3];
+
+    if (h < 0 || w < 0 || h >= H * config->scale[0] ||
+        w >= W * config->scale[1])
+        return 0.0;
+    return ref
+        ->in[0][(nc * H + h / config->scale[0]) * W + w / config->scale[1]];
+}
+
+static int upsample_reference(const struct lam_layer *layer,
+                              const struct lam_ref *ref)
+{
+    const struct upsample_config *config = layer->config;
+    const int R = config->conv.kernel[0], S = config->conv.kernel[1];
+    struct conv_geometry g;
+    double *y = ref->out[0];
+    const int err = conv_geometry(layer, &ref->in_shape[0], &g);
+
+    if (err)
+        return err;
+    for (int nk = 0; nk < g.n * g.c; nk++)
+        for (int pq = 0; pq < g.h * g.w; pq++) {
+            const int n = nk / g.c, k = nk % g.c, cg = g.k / g.groups;
+            double sum = ref->n_weight > 1 ? ref->weight[1][k] : 0.0;
+
+            for (int i = 0; i < cg * R * S; i++)
+                sum += enlarged(ref, config,
+                                (int64_t)n * g.k + k / (g.c / g.groups) * cg +
+                                    i / S / R,
+                                pq / g.w + i / S % R - (R - 1 - g.top),
+                                pq % g.w + i % S - (S - 1 - g.left)) *
+                       ref->weight[0][(int64_t)k * cg * R * S + i];
+            *y++ = sum;
+        }
+    return LAM_OK;
+}
+
+#define EXACT (LAM_SAMPLE_EXACT | LAM_SAMPLE_LINEAR)
+
+static const struct lam_sample upsample_samples[] = {
+    {.params = "filters=3 kernel=3", .inputs = "2x2x4x5"},
+    {.params = "filters=3 kernel=3", .inputs = "2x2x5x4", .flags = EXACT},
+    {.params = "filters=2 kernel=3 scale=4",
+     .inputs = "1x3x3x5",
+     .flags = EXACT},
+    {.params = "filters=2 kernel=3 scale=3",
+     .inputs = "1x2x3x4",
+     .flags = EXACT},
+    {.params = "filters=2 kernel=3,5 scale=2,3",
+     .inputs = "1x2x3x4",
+     .flags = EXACT},
+    {.params = "filters=2 kernel=1", .inputs = "2x3x3x4", .flags = EXACT},
+    {.params = "filters=2 kernel=5 bias=false",
+     .inputs = "1x2x3x2",
+     .flags = EXACT},
+    {.params = "filters=2 kernel=4", .inputs = "1x2x4x3", .flags = EXACT},
+    {.params = "filters=2 kernel=3 scale=1",
+     .inputs = "1x2x5x4",
+     .flags = EXACT},
+    {.params = "filters=4 kernel=3 groups=2",
+     .inputs = "1x6x3x4",
+     .flags = EXACT},
+    {.params = "filters=3 kernel=3 pad=valid",
+     .inputs = "1x2x2x3",
+     .flags = EXACT},
+    {.params = "filters=3 kernel=3 pad=explicit pads=0,2,1,0",
+     .inputs = "1x2x3x4",
+     .flags = EXACT},
+    {.params = "filters=33 kernel=3", .inputs = "1x17x6x20", .flags = EXACT},
+    {.params = "filters=3 kernel=3",
+     .inputs = "1x2x3x5",
+     .flags = LAM_SAMPLE_EVAL},
+    {.params = "filters=3 kernel=3 stride=2",
+     .inputs = "1x2x3x5",
+     .error = "stride and dilation are 1"},
+    {.params = "filters=3 kernel=3 pad=explicit pads=3,0,0,0",
+     .inputs = "1x2x3x5",
+     .error = "fewer than the kernel has"},
+    {.params = "filters=3 kernel=9 pad=valid",
+     .inputs = "1x2x3x5",
+     .error = "reaches over 9 rows, but the padded image has 6"},
+    {.params = "filters=3 kernel=3",
+     .inputs = "2x7x5",
+     .error = "3 dimensions, wanted 4"},
+    {0}};
+
+static const struct lam_layer_type upsample_conv2d = {
+    .name = "upsample_conv2d",
+    .summary = "nearest enlargement and convolution at once; takes the place "
+               "of resize and conv2d by itself",
+    .params = upsample_params,
+    .config_size = sizeof(struct upsample_config),
+    .state_size = sizeof(struct upsample_state),
+    .min_in = 1,
+    .max_in = 1,
+    .shape = upsample_shape,
+    .prepare = upsample_prepare,
+    .run = upsample_run,
+    .backward = upsample_backward,
+    .variants = upsample_variants,
+    .reference = upsample_reference,
+    .samples = upsample_samples,
+};
+
+static const struct lam_layer_type *const layers[] = {&upsample_conv2d, NULL};
+
+static const struct lam_fusion fusions[] = {
+    {.first = "resize",
+     .second = "conv2d",
+     .into = "upsample_conv2d",
+     .kept = 1,
+     .in_training = 1,
+     .needs = "stride=1 dilation=1",
+     .other = "mode=nearest scale",
+     .summary = "multiply-adds of equal pixels, and the enlarged image"},
+    {0}};
+
+const struct lam_plugin lam_plugin = {
+    .abi_version = LAM_ABI_VERSION,
+    .size = sizeof(struct lam_plugin),
+    .name = "upsample_conv2d",
+    .version = "0.1",
+    .layers = layers,
+    .fusions = fusions,
+};

@@ -1,0 +1,175 @@
+// Merged layers compute what the layers as written compute: same weights, same
+// input, small whole numbers, so that every sum is exact.
+#include "fuse.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+#include "session.h"
+#include "shape.h"
+
+enum { MAX = 1 << 16 };
+
+static int failures;
+
+#define CHECK(condition, ...)                                                  \
+    do {                                                                       \
+        if (!(condition)) {                                                    \
+            printf("%s:%d: ", __FILE__, __LINE__);                             \
+            printf(__VA_ARGS__);                                               \
+            printf("\n");                                                      \
+            failures++;                                                        \
+        }                                                                      \
+    } while (0)
+
+static const char text[] =
+    "format: 1\n"
+    "name: test\n"
+    "inputs:\n"
+    "  image: [N, 2, 6, 5]\n"
+    "layers:\n"
+    "  - {name: a, type: conv2d, filters: 3, kernel: 3}\n"
+    "  - {name: large, type: resize, scale: 2}\n"
+    "  - {name: b, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: larger, type: resize, scale: 3}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3, stride: 2}\n"
+    "outputs: [c]\n";
+
+struct run {
+    struct lam_graph *graph;
+    struct lam_session *session;
+    float *y, *dx, *grads[8];
+};
+
+static void fill(float *values, int64_t n, int seed)
+{
+    for (int64_t i = 0; i < n; i++)
+        values[i] = (float)((i * i + i / 3 + seed) % 7 == 0) -
+                    (float)((i + seed * i / 5) % 5 == 0);
+}
+
+static int write_all(struct run *r, struct lam_context *ctx)
+{
+    static float values[MAX];
+    int err = LAM_OK;
+
+    fill(values, MAX, 1);
+    err = lam_session_write(r->session, lam_graph_find(r->graph, "image"),
+                            values);
+    for (int i = 0; i < r->graph->n_weights && !err; i++) {
+        fill(values, MAX, i + 2);
+        err = lam_session_weight_write(r->session, i, values);
+    }
+    (void)ctx;
+    return err;
+}
+
+static int run(struct lam_context *ctx, struct lam_registry *registry,
+               struct lam_queue *queue, struct lam_host *host, bool is_fused,
+               struct run *r)
+{
+    static float ones[MAX];
+    struct lam_model *model;
+    struct lam_session_options options = {
+        .training = 1, .micro_batches = 1, .want_input_grad = true};
+    int err = lam_model_parse(ctx, "text", text, strlen(text), NULL, 0, &model);
+
+    if (!err)
+        err = lam_graph_create(ctx, registry, host, 1, &r->graph);
+    if (!err)
+        err = lam_model_build(model, r->graph, 2);
+    if (err)
+        return err;
+    options.loss = lam_graph_find(r->graph, "c");
+    if (is_fused)
+        err = lam_graph_fuse(&r->graph, &options.loss, 1);
+    if (!err)
+        err = lam_session_create(r->graph, queue, &options, &r->session);
+    if (!err)
+        err = write_all(r, ctx);
+    if (!err)
+        err = lam_session_forward(r->session, 1);
+    r->y = calloc(MAX, sizeof(float));
+    r->dx = calloc(MAX, sizeof(float));
+    fill(ones, MAX, 9);
+    if (!err)
+        err = lam_session_read(r->session, options.loss, r->y);
+    if (!err)
+        err = lam_session_write_grad(r->session, ones);
+    if (!err)
+        err = lam_session_backward(r->session, 1.0, true);
+    if (!err)
+        err = lam_session_read_grad(r->session,
+                                    lam_graph_find(r->graph, "image"), r->dx);
+    for (int i = 0; i < r->graph->n_weights && !err; i++) {
+        r->grads[i] = calloc(MAX, sizeof(float));
+        err = lam_session_grad_read(r->session, i, r->grads[i]);
+    }
+    lam_model_destroy(model);
+    return err;
+}
+
+static void close_run(struct run *r)
+{
+    for (int i = 0; i < 8; i++)
+        free(r->grads[i]);
+    free(r->y);
+    free(r->dx);
+    lam_session_destroy(r->session);
+    lam_graph_destroy(r->graph);
+}
+
+static bool same(const float *a, const float *b)
+{
+    return memcmp(a, b, MAX * sizeof(*a)) == 0;
+}
+
+int main(void)
+{
+    struct lam_context ctx = {0};
+    struct lam_registry *registry = lam_registry_create(&ctx);
+    const struct lam_queue_options options = {.poison = true, .canary = true};
+    struct lam_queue *queue;
+    struct lam_host host;
+    struct run plain = {0}, fused = {0};
+    int err;
+
+    if (lam_queue_open(&ctx, &options, &queue)) {
+        printf("%s\n", ctx.error);
+        return getenv("LAMINA_REQUIRE_DEVICE") ? 1 : 77;
+    }
+    err = lam_registry_load_default(registry);
+    if (!err)
+        err = lam_host_init(&host, &ctx, queue, LAM_F32);
+    if (!err)
+        err = run(&ctx, registry, queue, &host, false, &plain);
+    if (!err)
+        err = run(&ctx, registry, queue, &host, true, &fused);
+    CHECK(!err, "%s", ctx.error);
+    if (!err) {
+        CHECK(plain.graph->n_nodes == 5, "%d layers", plain.graph->n_nodes);
+        CHECK(fused.graph->n_nodes == 4, "%d layers: a stride stays two",
+              fused.graph->n_nodes);
+        CHECK(plain.graph->n_weights == fused.graph->n_weights, "weights");
+        CHECK(same(plain.y, fused.y), "outputs differ");
+        CHECK(same(plain.dx, fused.dx), "gradients of the input differ");
+        for (int i = 0; i < fused.graph->n_weights; i++) {
+            CHECK(strcmp(plain.graph->weights[i].name,
+                         fused.graph->weights[i].name) == 0,
+                  "weight %s was %s", fused.graph->weights[i].name,
+                  plain.graph->weights[i].name);
+            CHECK(same(plain.grads[i], fused.grads[i]),
+                  "gradients of %s differ", fused.graph->weights[i].name);
+        }
+        CHECK(!lam_session_intact(fused.session), "%s", ctx.error);
+    }
+    close_run(&plain);
+    close_run(&fused);
+    lam_host_finish(&host);
+    lam_queue_close(queue);
+    lam_registry_destroy(registry);
+    printf("%d failures\n", failures);
+    return failures > 0;
+}
