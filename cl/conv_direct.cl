@@ -44,42 +44,45 @@ int floor_div(const int a, const int b)
     return a >= 0 ? a / b : -((b - 1 - a) / b);
 }
 
-// A work-item packs one source channel of one block of KR.
-kernel void conv_pack(const global float *restrict weight,
+// A work-item packs CHANNELS source channels of one block of KR.
+#define CHANNELS 16
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_pack(const global float *restrict weight,
                       global float *restrict packed, const int groups,
                       const int C, const int K, const int R, const int S,
                       const int sh, const int sw, const int dh, const int dw,
                       const int top, const int left, const int makes_big)
 {
-    const int c = get_global_id(0), KB = (K + KR - 1) / KR;
+    const int c0 = get_global_id(0) * CHANNELS, KB = (K + KR - 1) / KR;
     const int g = get_global_id(1) / KB, k0 = get_global_id(1) % KB * KR;
     const int T = R * S, A = makes_big ? sh : 1, B = makes_big ? sw : 1;
     global float *to = packed + (size_t)get_global_id(1) * C * T * KR;
+    // From one filter and from one channel to the next.
+    const size_t by_k = (size_t)T * (makes_big ? 1 : C);
+    const size_t by_c = (size_t)T * (makes_big ? K : 1);
+    const global float *block =
+        weight + (size_t)g * K * C * T + (size_t)k0 * by_k;
     int before = 0;
 
-    if (c >= C || g >= groups)
-        return;
     for (int phase = 0; phase < A * B; phase++) {
         const int a = phase / B, b = phase % B;
-        const int taps = makes_big ? taps_of(R, dh, top, sh, a) *
-                                         taps_of(S, dw, left, sw, b)
-                                   : T;
-        global float *at = to + ((size_t)before * C + (size_t)c * taps) * KR;
+        int taps = 0, tap[MAX_TAPS];
+        global float *at;
 
+        for (int t = 0; t < T; t++)
+            if (!makes_big || (phase_of(t / S, dh, top, sh) == a &&
+                               phase_of(t % S, dw, left, sw) == b))
+                tap[taps++] = t;
+        at = to + ((size_t)before * C + (size_t)c0 * taps) * KR;
         before += taps;
-        for (int t = 0; t < T; t++) {
-            if (makes_big && (phase_of(t / S, dh, top, sh) != a ||
-                              phase_of(t % S, dw, left, sw) != b))
-                continue;
-            for (int q = 0; q < KR; q++) {
-                const int k = k0 + q;
-                const size_t i = makes_big ? ((size_t)g * C + c) * K + k
-                                           : ((size_t)g * K + k) * C + c;
+        for (int c = c0; c < min(c0 + CHANNELS, C); c++)
+            for (int t = 0; t < taps; t++, at += KR) {
+                const global float *from = block + c * by_c + tap[t];
 
-                at[q] = k < K ? weight[i * T + t] : 0.0f;
+                for (int q = 0; q < KR; q++)
+                    at[q] = k0 + q < K ? from[q * by_k] : 0.0f;
             }
-            at += KR;
-        }
     }
 }
 

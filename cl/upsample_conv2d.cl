@@ -103,47 +103,73 @@ kernel void upsample_weight(const global real *restrict x,
     dw[(((size_t)k * CG + c) * R + r) * S + s] = sum;
 }
 
-// Ids are (tap of v, k of a group, c of all).
-kernel void upsample_widen(const global real *restrict w,
-                           global real *restrict v, const int C, const int CG,
-                           const int KG, const int R, const int S, const int SY,
-                           const int SX)
+#ifdef KERNEL_Y
+// KERNEL_Y = R, KERNEL_X = S, and SCALE_Y, SCALE_X are constants here, so that
+// the taps are unrolled. A work-item has one of the C channels c and BLOCK of
+// the KG filters of its group.
+#define WIDE_Y (KERNEL_Y + SCALE_Y - 1)
+#define WIDE_X (KERNEL_X + SCALE_X - 1)
+#define BLOCK 32
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+upsample_widen(const global real *restrict w, global real *restrict v,
+               const int CG, const int KG)
 {
-    const int across = S + SX - 1, taps = (R + SY - 1) * across;
-    const int t = get_global_id(0) / across, u = get_global_id(0) % across;
-    const int k = get_global_id(1), c = get_global_id(2);
-    const global real *from =
-        w + ((size_t)(c / CG * KG + k) * CG + c % CG) * R * S;
-    real sum = REAL(0.0);
+    const int k0 = get_global_id(0) * BLOCK, c = get_global_id(1);
 
-    if (get_global_id(0) >= (size_t)taps || k >= KG || c >= C)
-        return;
-    for (int a = 0; a < SY; a++)
-        for (int b = 0; b < SX; b++) {
-            const int r = R - 1 + a - t, s = S - 1 + b - u;
+    for (int k = k0; k < min(k0 + BLOCK, KG); k++) {
+        const global real *from = w + ((size_t)(c / CG * KG + k) * CG +
+                                       c % CG) *
+                                          (KERNEL_Y * KERNEL_X);
+        global real *to = v + ((size_t)c * KG + k) * (WIDE_Y * WIDE_X);
 
-            if (r >= 0 && r < R && s >= 0 && s < S)
-                sum += from[r * S + s];
-        }
-    v[((size_t)c * KG + k) * taps + get_global_id(0)] = sum;
+#pragma unroll
+        for (int t = 0; t < WIDE_Y; t++)
+#pragma unroll
+            for (int u = 0; u < WIDE_X; u++) {
+                real sum = REAL(0.0);
+
+#pragma unroll
+                for (int a = 0; a < SCALE_Y; a++)
+#pragma unroll
+                    for (int b = 0; b < SCALE_X; b++) {
+                        const int r = KERNEL_Y - 1 + a - t;
+                        const int s = KERNEL_X - 1 + b - u;
+
+                        if (r >= 0 && r < KERNEL_Y && s >= 0 && s < KERNEL_X)
+                            sum += from[r * KERNEL_X + s];
+                    }
+                to[t * WIDE_X + u] = sum;
+            }
+    }
 }
 
-// Ids are (tap of w, k of a group, c of all).
-kernel void upsample_fold(const global real *restrict dv,
-                          global real *restrict dw, const int C, const int CG,
-                          const int KG, const int R, const int S, const int SY,
-                          const int SX)
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+upsample_fold(const global real *restrict dv, global real *restrict dw,
+              const int CG, const int KG)
 {
-    const int across = S + SX - 1, taps = (R + SY - 1) * across;
-    const int r = get_global_id(0) / S, s = get_global_id(0) % S;
-    const int k = get_global_id(1), c = get_global_id(2);
-    const global real *from = dv + ((size_t)c * KG + k) * taps;
-    real sum = REAL(0.0);
+    const int k0 = get_global_id(0) * BLOCK, c = get_global_id(1);
 
-    if (r >= R || k >= KG || c >= C)
-        return;
-    for (int a = 0; a < SY; a++)
-        for (int b = 0; b < SX; b++)
-            sum += from[(R - 1 + a - r) * across + S - 1 + b - s];
-    dw[((size_t)(c / CG * KG + k) * CG + c % CG) * R * S + r * S + s] = sum;
+    for (int k = k0; k < min(k0 + BLOCK, KG); k++) {
+        const global real *from =
+            dv + ((size_t)c * KG + k) * (WIDE_Y * WIDE_X);
+        global real *to = dw + ((size_t)(c / CG * KG + k) * CG + c % CG) *
+                                   (KERNEL_Y * KERNEL_X);
+
+#pragma unroll
+        for (int r = 0; r < KERNEL_Y; r++)
+#pragma unroll
+            for (int s = 0; s < KERNEL_X; s++) {
+                real sum = REAL(0.0);
+
+#pragma unroll
+                for (int a = 0; a < SCALE_Y; a++)
+#pragma unroll
+                    for (int b = 0; b < SCALE_X; b++)
+                        sum += from[(KERNEL_Y - 1 + a - r) * WIDE_X +
+                                    KERNEL_X - 1 + b - s];
+                to[r * KERNEL_X + s] = sum;
+            }
+    }
 }
+#endif

@@ -130,7 +130,7 @@ struct conv_gemm {
 struct conv_state {
     struct conv_geometry geometry;
     struct conv_plain plain;
-    struct conv_direct direct[3]; // by enum lam_pass
+    struct conv_direct direct[3]; // by enum lam_pass; winograd's as well
     struct conv_gemm gemm;
 };
 
@@ -208,6 +208,21 @@ int conv_dweight_run(const struct lam_host *host,
                      const struct lam_tensor *big,
                      const struct lam_tensor *small, const struct lam_io *io,
                      const struct lam_tensor *d_bias);
+// By F(4x4, 3x3) on processors, conv_winograd.c; it keeps its state like the
+// direct kernels.
+int conv_winograd_score(const struct lam_host *host,
+                        const struct conv_geometry *g, int made, bool training);
+void conv_winograd_workspace(const struct lam_host *host,
+                             const struct conv_geometry *g, int made,
+                             int64_t *scratch, int64_t *persist);
+int conv_winograd_prepare(const struct lam_host *host,
+                          const struct conv_geometry *g, int made,
+                          struct conv_direct *direct);
+int conv_winograd_run(const struct lam_host *host,
+                      const struct conv_geometry *g, int made,
+                      struct conv_direct *direct, const struct lam_tensor *src,
+                      const struct lam_tensor *bias,
+                      const struct lam_tensor *dst, const struct lam_io *io);
 // By matrix products, conv_gemm.c.
 int conv_gemm_score(const struct lam_host *host, const struct conv_geometry *g);
 int64_t conv_gemm_scratch(const struct lam_host *host,

@@ -215,7 +215,7 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
 {
     const struct pass p = pass_of(g, made);
     const struct tile tile = tile_of(host, p.k);
-    const size_t global[3] = {(size_t)p.c,
+    const size_t global[3] = {(size_t)div_up(p.c, 16),
                               (size_t)(g->groups * div_up(p.k, tile.kr)), 1};
     const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->weight[0]),

@@ -172,6 +172,89 @@ static int weight_direct(struct lam_layer *layer, const struct lam_io *io)
     return err;
 }
 
+static int winograd_score(const struct lam_layer *layer,
+                          const struct lam_shapes *shapes, int made)
+{
+    struct conv_geometry g;
+
+    return conv_geometry(layer, &shapes->in[0], &g)
+               ? 0
+               : conv_winograd_score(layer->host, &g, made, shapes->training);
+}
+
+static int winograd_run_score(const struct lam_layer *layer,
+                              const struct lam_shapes *shapes)
+{
+    return winograd_score(layer, shapes, conv_makes);
+}
+
+static int winograd_data_score(const struct lam_layer *layer,
+                               const struct lam_shapes *shapes)
+{
+    return winograd_score(layer, shapes, opposite(conv_makes));
+}
+
+static void winograd_run_workspace(const struct lam_layer *layer,
+                                   const struct lam_shapes *shapes,
+                                   int64_t *scratch, int64_t *persist)
+{
+    struct conv_geometry g;
+
+    if (!conv_geometry(layer, &shapes->in[0], &g))
+        conv_winograd_workspace(layer->host, &g, conv_makes, scratch, persist);
+}
+
+static void winograd_data_workspace(const struct lam_layer *layer,
+                                    const struct lam_shapes *shapes,
+                                    int64_t *scratch, int64_t *persist)
+{
+    struct conv_geometry g;
+
+    if (!conv_geometry(layer, &shapes->in[0], &g))
+        conv_winograd_workspace(layer->host, &g, opposite(conv_makes), scratch,
+                                persist);
+}
+
+static int winograd_run_prepare(struct lam_layer *layer,
+                                const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    (void)io;
+    return conv_winograd_prepare(layer->host, &state->geometry, conv_makes,
+                                 &state->direct[LAM_PASS_RUN]);
+}
+
+static int winograd_data_prepare(struct lam_layer *layer,
+                                 const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    (void)io;
+    return conv_winograd_prepare(layer->host, &state->geometry,
+                                 opposite(conv_makes),
+                                 &state->direct[LAM_PASS_BACKWARD_DATA]);
+}
+
+static int run_winograd(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    return conv_winograd_run(layer->host, &state->geometry, conv_makes,
+                             &state->direct[LAM_PASS_RUN], &io->in[0],
+                             bias_of(io), &io->out[0], io);
+}
+
+static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    return conv_winograd_run(layer->host, &state->geometry,
+                             opposite(conv_makes),
+                             &state->direct[LAM_PASS_BACKWARD_DATA],
+                             &io->d_out[0], NULL, &io->d_in[0], io);
+}
+
 static int gemm_score(const struct lam_layer *layer,
                       const struct lam_shapes *shapes)
 {
@@ -241,7 +324,13 @@ static int weight_gemm(struct lam_layer *layer, const struct lam_io *io)
 #define DIRECT "packed weights and register tiles, for processors"
 #define GEMM   "matrix products over columns, for GPUs"
 
+#define WINOGRAD "F(4x4, 3x3), for processors"
+
 const struct lam_variant conv_variants[] = {
+    {"winograd", LAM_PASS_RUN, WINOGRAD, winograd_run_score,
+     winograd_run_workspace, winograd_run_prepare, run_winograd, 1},
+    {"winograd", LAM_PASS_BACKWARD_DATA, WINOGRAD, winograd_data_score,
+     winograd_data_workspace, winograd_data_prepare, data_winograd, 1},
     {"direct", LAM_PASS_RUN, DIRECT, direct_score, run_workspace, run_prepare,
      run_direct, 0},
     {"direct", LAM_PASS_BACKWARD_DATA, DIRECT, direct_score, data_workspace,

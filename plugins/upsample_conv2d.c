@@ -5,6 +5,7 @@
 // on average 2.25.
 #include "conv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "upsample_conv2d.cl.h"
@@ -147,48 +148,39 @@ static struct lam_tensor widened_in(const struct lam_layer *layer,
         .buffer = buffer};
 }
 
-// widen and fold have the same arguments; count is the taps of what they make.
+// upsample_widen and upsample_fold have the same arguments.
 static int launch_weight(const struct lam_layer *layer,
                          struct lam_kernel *kernel, const struct lam_tensor *in,
-                         const struct lam_tensor *out, int count)
+                         const struct lam_tensor *out)
 {
     const struct upsample_state *state = layer->state;
     const struct conv_geometry *g = &state->conv.geometry;
     const int kg = g->c / g->groups;
-    const size_t global[3] = {(size_t)count, (size_t)kg, (size_t)g->k};
-    const size_t local[3] = {(size_t)count, 1, 1};
-    const bool is_cpu = layer->host->device.kind == LAM_DEVICE_CPU;
-    const struct lam_arg args[] = {LAM_ARG_TENSOR(in),
-                                   LAM_ARG_TENSOR(out),
-                                   LAM_ARG_INT(g->k),
+    const size_t global[3] = {(size_t)((kg + 31) / 32), (size_t)g->k, 1};
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(in), LAM_ARG_TENSOR(out),
                                    LAM_ARG_INT(g->k / g->groups),
-                                   LAM_ARG_INT(kg),
-                                   LAM_ARG_INT(g->r - g->sh + 1),
-                                   LAM_ARG_INT(g->s - g->sw + 1),
-                                   LAM_ARG_INT(g->sh),
-                                   LAM_ARG_INT(g->sw)};
+                                   LAM_ARG_INT(kg)};
 
-    return layer->host->launch(layer->host, kernel, args, 9, global,
-                               is_cpu && count <= 64 ? local : NULL);
+    return layer->host->launch(layer->host, kernel, args, 4, global, NULL);
 }
 
-static int widen(const struct lam_layer *layer, const struct lam_tensor *weight,
-                 const struct lam_tensor *widened)
+static int prepare_weight(struct lam_layer *layer)
 {
-    const struct upsample_state *state = layer->state;
-    const struct conv_geometry *g = &state->conv.geometry;
+    const struct upsample_config *config = layer->config;
+    const struct lam_host *host = layer->host;
+    struct upsample_state *state = layer->state;
+    char options[120];
+    int err;
 
-    return launch_weight(layer, state->widen, weight, widened, g->r * g->s);
-}
-
-static int fold(const struct lam_layer *layer, const struct lam_tensor *widened,
-                const struct lam_tensor *d_weight)
-{
-    const struct upsample_state *state = layer->state;
-    const struct conv_geometry *g = &state->conv.geometry;
-
-    return launch_weight(layer, state->fold, widened, d_weight,
-                         (g->r - g->sh + 1) * (g->s - g->sw + 1));
+    snprintf(options, sizeof(options),
+             "-DKERNEL_Y=%d -DKERNEL_X=%d -DSCALE_Y=%d -DSCALE_X=%d",
+             config->conv.kernel[0], config->conv.kernel[1], config->scale[0],
+             config->scale[1]);
+    err = host->kernel(host, upsample_conv2d_cl, "upsample_widen", options,
+                       &state->widen);
+    return err ? err
+               : host->kernel(host, upsample_conv2d_cl, "upsample_fold",
+                              options, &state->fold);
 }
 
 static int upsample_prepare(struct lam_layer *layer, const struct lam_io *io)
@@ -199,15 +191,13 @@ static int upsample_prepare(struct lam_layer *layer, const struct lam_io *io)
         struct lam_kernel **kernel;
     } list[] = {{"upsample_run", &state->run},
                 {"upsample_data", &state->data},
-                {"upsample_weight", &state->weight},
-                {"upsample_widen", &state->widen},
-                {"upsample_fold", &state->fold}};
+                {"upsample_weight", &state->weight}};
     int err = conv_prepare(layer, io);
 
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !err; i++)
         err = layer->host->kernel(layer->host, upsample_conv2d_cl, list[i].name,
                                   NULL, list[i].kernel);
-    return err;
+    return err ? err : prepare_weight(layer);
 }
 
 // The plain kernels. bias is an argument of upsample_run alone.
@@ -343,7 +333,7 @@ static int run_variant(const char *name, int pass, struct lam_layer *layer,
         weight[0] = widened;
         if (!is_packed ||
             state->conv.direct[pass].packed != io->weights_version)
-            err = widen(layer, &io->weight[0], &widened);
+            err = launch_weight(layer, state->widen, &io->weight[0], &widened);
         return err ? err : variant_of(name, pass)->run(layer, &wide);
     }
     memcpy(d_weight, io->d_weight, sizeof(*d_weight) * (size_t)io->n_weight);
@@ -352,7 +342,7 @@ static int run_variant(const char *name, int pass, struct lam_layer *layer,
         d_weight[0] = widened;
     err = variant_of(name, pass)->run(layer, &wide);
     if (!err && io->d_weight[0].buffer)
-        err = fold(layer, &widened, &io->d_weight[0]);
+        err = launch_weight(layer, state->fold, &widened, &io->d_weight[0]);
     return err;
 }
 

@@ -1,0 +1,239 @@
+// conv_winograd: a 3x3 convolution of stride 1 by F(4x4, 3x3): 4x4 results from
+// 36 products instead of 144. Of the source [N, groups*C, H, W] it makes
+//
+//   y[n,k,p,q] = bias[k] + sum over c, r, s of
+//       x[n, c, p + r*dh - top, q + s*dw - left] * w[k,c,r,s]
+//
+// which is both conv_small and, with the weight turned around, conv_big of
+// conv_plain.cl. A work-item takes NT = NV * VW tiles of 4x4 results. In its
+// region it makes `source` [36][C][NT] from all channels, then for each of the
+// 36 points the products [36][K][NT] of a tile of KR filters x NV vectors in
+// registers, and turns those back. packed is [groups][36][K / KR][C][KR]. PAD
+// floats stand behind each of the 36 parts of all these, which would else lie at
+// the same places of a cache.
+//
+// Fractions arise: results of whole numbers are not exact. With normal inputs
+// the error is some times that of a plain sum in floats.
+#include "winograd.cl"
+#define NT (NV * VW)
+#define PAD 16
+
+// A work-item packs CHANNELS source channels of one block of KR.
+#define CHANNELS 16
+#define FILTERS JOIN(float, KR)
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+winograd_pack(const global float *restrict weight,
+              global float *restrict packed, const int groups, const int C,
+              const int K, const int turned)
+{
+    const int c0 = get_global_id(0) * CHANNELS, KB = (K + KR - 1) / KR;
+    const int g = get_global_id(1) / KB, kb = get_global_id(1) % KB;
+    const int k0 = kb * KR;
+    const size_t point_step = (size_t)KB * C * KR + PAD;
+    // From one filter and from one channel to the next.
+    const size_t by_k = turned ? 9 : (size_t)9 * C;
+    const size_t by_c = turned ? (size_t)9 * K : 9;
+    const global float *block =
+        weight + (size_t)9 * g * K * C + k0 * by_k;
+
+    for (int c = c0; c < min(c0 + CHANNELS, C); c++) {
+        global float *to =
+            packed + g * 36 * point_step + ((size_t)kb * C + c) * KR;
+        FILTERS taps[9], half_done[18], numbers[6];
+        float lanes[9][KR];
+
+        for (int q = 0; q < KR; q++) {
+            const global float *w = block + c * by_c + q * by_k;
+
+            for (int t = 0; t < 9; t++)
+                lanes[t][q] = k0 + q >= K ? 0.0f : turned ? w[8 - t] : w[t];
+        }
+#pragma unroll
+        for (int t = 0; t < 9; t++)
+            taps[t] = JOIN(vload, KR)(0, lanes[t]);
+#pragma unroll
+        for (int s = 0; s < 3; s++)
+            WEIGHT_TRANSFORM(FILTERS, taps[s], taps[3 + s], taps[6 + s],
+                             half_done + s, 3);
+#pragma unroll
+        for (int r = 0; r < 6; r++) {
+            WEIGHT_TRANSFORM(FILTERS, half_done[3 * r], half_done[3 * r + 1],
+                             half_done[3 * r + 2], numbers, 1);
+#pragma unroll
+            for (int s = 0; s < 6; s++)
+                JOIN(vstore, KR)
+                (numbers[s], 0, to + (6 * r + s) * point_step);
+        }
+    }
+}
+
+// Four numbers of VW tiles side by side, as they follow in a row.
+void store_row(const VECTOR a, const VECTOR b, const VECTOR c, const VECTOR d,
+               global float *to)
+{
+    VECTOR even, odd, row;
+
+    even.even = a.lo;
+    even.odd = c.lo;
+    odd.even = b.lo;
+    odd.odd = d.lo;
+    row.even = even.lo;
+    row.odd = odd.lo;
+    STORE(row, 0, to);
+    row.even = even.hi;
+    row.odd = odd.hi;
+    STORE(row, 1, to);
+    even.even = a.hi;
+    even.odd = c.hi;
+    odd.even = b.hi;
+    odd.odd = d.hi;
+    row.even = even.lo;
+    row.odd = odd.lo;
+    STORE(row, 2, to);
+    row.even = even.hi;
+    row.odd = odd.hi;
+    STORE(row, 3, to);
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_winograd(const global float *restrict x,
+              const global float *restrict packed,
+              const global float *restrict bias, global float *y,
+              global float *region, const long region_size, const int items,
+              const int N, const int groups, const int C, const int H,
+              const int W, const int K, const int P, const int Q, const int dh,
+              const int dw, const int top, const int left, const int splits)
+{
+    const int down = ((P + dh - 1) / dh + 3) / 4;
+    const int across = ((Q + dw - 1) / dw + 3) / 4;
+    const int chunks = (N * dh * dw * down * across + NT - 1) / NT;
+    const int KB = (K + KR - 1) / KR;
+    const long image = (long)groups * C * H * W;
+    const size_t step = (size_t)C * NT + PAD;
+    const size_t point_step = (size_t)KB * C * KR + PAD;
+    global float *source = region + get_global_id(0) * region_size;
+    struct tile tiles[NT];
+
+    for (int item = get_global_id(0); item < items;
+         item += get_global_size(0)) {
+        const int split = item % splits, chunk = item / splits % chunks;
+        const int g = item / splits / chunks;
+        const int kb0 = split * KB / splits, kb1 = (split + 1) * KB / splits;
+        const size_t product_step = (size_t)(kb1 - kb0) * KR * NT + PAD;
+        global float *products = source + 36 * step;
+        bool is_row[NV];
+
+        for (int i = 0; i < NT; i++)
+            tiles[i] =
+                tile_at(chunk * NT + i, down, across, dh, dw, top, left);
+        for (int v = 0; v < NV; v++) {
+            const struct tile a = tiles[v * VW], b = tiles[v * VW + VW - 1];
+
+            is_row[v] = dw == 1 && a.n == b.n && a.p == b.p && a.n < N;
+        }
+        for (int c = 0; c < C; c++)
+            for (int v = 0; v < NV; v++) {
+                const struct tile first = tiles[v * VW];
+                const global float *plane = x + ((size_t)g * C + c) * H * W;
+                global float *to = source + (size_t)c * NT + v * VW;
+
+                if (is_row[v])
+                    source_row(plane + first.n * image, H, W, first.h, first.w,
+                               dh, to, step);
+                else
+                    source_tiles(plane, image, H, W, tiles + v * VW, N, dh, dw,
+                                 to, step);
+            }
+        for (int point = 0; point < 36; point++)
+            for (int kb = kb0; kb < kb1; kb++) {
+                const global float *in = source + point * step;
+                const global float *w =
+                    packed +
+                                        (g * 36 + point) * point_step +
+                                        (size_t)kb * C * KR;
+                global float *to = products + point * product_step +
+                                   (size_t)(kb - kb0) * KR * NT;
+                VECTOR sum[KR][NV];
+
+#pragma unroll
+                for (int q = 0; q < KR; q++)
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        sum[q][v] = 0.0f;
+                for (int c = 0; c < C; c++, in += NT, w += KR) {
+                    VECTOR at[NV];
+
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        at[v] = LOAD(v, in);
+#pragma unroll
+                    for (int q = 0; q < KR; q++)
+#pragma unroll
+                        for (int v = 0; v < NV; v++)
+                            sum[q][v] += w[q] * at[v];
+                }
+#pragma unroll
+                for (int q = 0; q < KR; q++)
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        STORE(sum[q][v], q * NV + v, to);
+            }
+        for (int k = kb0 * KR; k < min(kb1 * KR, K); k++)
+            for (int v = 0; v < NV; v++) {
+                const global float *from =
+                    products + (size_t)(k - kb0 * KR) * NT + v * VW;
+                const float start = bias ? bias[g * K + k] : 0.0f;
+                const struct tile first = tiles[v * VW];
+                const size_t plane = (size_t)P * Q;
+                float numbers[24][VW];
+                VECTOR m[6];
+
+                for (int s = 0; s < 6; s++) {
+#pragma unroll
+                    for (int r = 0; r < 6; r++)
+                        m[r] = LOAD(0, from + (6 * r + s) * product_step);
+                    RESULT_TRANSFORM(m[0], m[1], m[2], m[3], m[4], m[5]);
+#pragma unroll
+                    for (int r = 0; r < 4; r++)
+                        STORE(m[r], 0, numbers[6 * r + s]);
+                }
+                for (int r = 0; r < 4; r++) {
+                    const int p = first.p + r * dh;
+
+#pragma unroll
+                    for (int s = 0; s < 6; s++)
+                        m[s] = LOAD(0, numbers[6 * r + s]);
+                    RESULT_TRANSFORM(m[0], m[1], m[2], m[3], m[4], m[5]);
+#pragma unroll
+                    for (int s = 0; s < 4; s++)
+                        m[s] += start;
+                    if (is_row[v] && first.q + 4 * VW <= Q) {
+                        if (p < P)
+                            store_row(m[0], m[1], m[2], m[3],
+                                      y +
+                                          ((size_t)first.n * groups * K +
+                                           g * K + k) *
+                                              plane +
+                                          (size_t)p * Q + first.q);
+                        continue;
+                    }
+#pragma unroll
+                    for (int s = 0; s < 4; s++)
+                        STORE(m[s], 0, numbers[6 * r + s]);
+                    for (int lane = 0; lane < VW; lane++) {
+                        const struct tile t = tiles[v * VW + lane];
+                        global float *to =
+                            y +
+                            ((size_t)t.n * groups * K + g * K + k) * plane +
+                            (size_t)(t.p + r * dh) * Q + t.q;
+
+                        if (t.n >= N || t.p + r * dh >= P)
+                            continue;
+                        for (int s = 0; s < 4 && t.q + s * dw < Q; s++)
+                            to[s * dw] = numbers[6 * r + s][lane];
+                    }
+                }
+            }
+    }
+}

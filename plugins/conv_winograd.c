@@ -1,0 +1,195 @@
+// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3) on processors: makes
+// small or big.
+#include "conv.h"
+
+#include <stdio.h>
+
+#include "conv_winograd.cl.h"
+
+enum { PAD = 16 }; // floats, as in conv_winograd.cl
+
+// One pass, seen from its result.
+struct pass {
+    int c, k, h, w, p, q; // c and k of a group
+    int top, left;
+};
+
+// Registers of a tile: filters x vectors x width of a vector.
+struct tile {
+    int kr, nv, vw;
+};
+
+static int div_up(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+static struct tile tile_of(const struct lam_host *host)
+{
+    const int width = host->device.vector_width;
+
+    return width >= 16  ? (struct tile){8, 3, 16}
+           : width >= 8 ? (struct tile){4, 3, 8}
+                        : (struct tile){4, 3, 4};
+}
+
+static struct pass pass_of(const struct conv_geometry *g, int made)
+{
+    if (made == CONV_SMALL)
+        return (struct pass){
+            g->c / g->groups, g->k / g->groups, g->h, g->w, g->p, g->q,
+            g->top,           g->left};
+    return (struct pass){
+        g->k / g->groups,   g->c / g->groups,   g->p, g->q, g->h, g->w,
+        2 * g->dh - g->top, 2 * g->dw - g->left};
+}
+
+static int64_t tiles_of(const struct conv_geometry *g, const struct pass *p)
+{
+    return (int64_t)g->n * g->dh * g->dw * div_up(div_up(p->p, g->dh), 4) *
+           div_up(div_up(p->q, g->dw), 4);
+}
+
+// How the work is cut: by the shapes alone.
+static void choose_cut(const struct lam_host *host,
+                       const struct conv_geometry *g, int made,
+                       struct conv_cut *cut)
+{
+    const struct pass p = pass_of(g, made);
+    const struct tile tile = tile_of(host);
+    const int nt = tile.nv * tile.vw, blocks = div_up(p.k, tile.kr);
+    const int64_t chunks = (tiles_of(g, &p) + nt - 1) / nt;
+    const int units = host->device.compute_units;
+
+    *cut = (struct conv_cut){.splits = 1};
+    // All items of a split transform the source again: only where there are
+    // too few.
+    while (chunks * g->groups * cut->splits < 4 && cut->splits < blocks)
+        cut->splits *= 2;
+    cut->items = (int)(chunks * g->groups * cut->splits);
+    cut->n_workers = 2 * units;
+    if (cut->n_workers > cut->items)
+        cut->n_workers = cut->items;
+    cut->region =
+        36 *
+        ((int64_t)nt * (p.c + (blocks / cut->splits + 1) * tile.kr) + 2 * PAD);
+}
+
+// Cycles of the winograd kernel against those of the direct one, roughly.
+static double cost_of(const struct lam_host *host,
+                      const struct conv_geometry *g, int made, bool training)
+{
+    const struct pass p = pass_of(g, made);
+    const struct tile tile = tile_of(host);
+    const int nt = tile.nv * tile.vw;
+    const double lanes = (double)((tiles_of(g, &p) + nt - 1) / nt) * nt;
+    const double pairs = (double)p.c * p.k;
+    const double direct = 9.0 * pairs * g->n * p.p * p.q / tile.vw;
+    const double products = 36.0 * pairs * lanes / tile.vw * 1.2;
+    const double turns = lanes / tile.vw * (600.0 * p.c + 450.0 * p.k);
+    const double pack = training ? 36.0 * pairs * 0.6 : 0.0;
+
+    return (products + turns + pack) / direct;
+}
+
+int conv_winograd_score(const struct lam_host *host,
+                        const struct conv_geometry *g, int made, bool training)
+{
+    if (host->device.kind != LAM_DEVICE_CPU || host->real != LAM_F32 ||
+        g->r != 3 || g->s != 3 || g->sh != 1 || g->sw != 1 ||
+        tiles_of(g, &(struct pass){.p = g->h, .q = g->w}) > 1 << 28)
+        return 0;
+    return cost_of(host, g, made, training) < 0.9 ? 20 : 5;
+}
+
+void conv_winograd_workspace(const struct lam_host *host,
+                             const struct conv_geometry *g, int made,
+                             int64_t *scratch, int64_t *persist)
+{
+    const struct pass p = pass_of(g, made);
+    const struct tile tile = tile_of(host);
+    struct conv_cut cut;
+
+    choose_cut(host, g, made, &cut);
+    *scratch = 4 * cut.region * cut.n_workers;
+    *persist = (int64_t)4 * 36 * g->groups *
+               ((int64_t)div_up(p.k, tile.kr) * tile.kr * p.c + PAD);
+}
+
+int conv_winograd_prepare(const struct lam_host *host,
+                          const struct conv_geometry *g, int made,
+                          struct conv_direct *direct)
+{
+    const struct tile tile = tile_of(host);
+    char options[64];
+    int err;
+
+    choose_cut(host, g, made, &direct->cut);
+    direct->packed = 0;
+    snprintf(options, sizeof(options), "-DVW=%d -DKR=%d -DNV=%d", tile.vw,
+             tile.kr, tile.nv);
+    err = host->kernel(host, conv_winograd_cl, "winograd_pack", options,
+                       &direct->pack);
+    return err ? err
+               : host->kernel(host, conv_winograd_cl, "conv_winograd", options,
+                              &direct->run);
+}
+
+static int pack(const struct lam_host *host, const struct conv_geometry *g,
+                int made, const struct conv_direct *direct,
+                const struct lam_io *io)
+{
+    const struct pass p = pass_of(g, made);
+    const size_t global[3] = {
+        (size_t)div_up(p.c, 16),
+        (size_t)(g->groups * div_up(p.k, tile_of(host).kr)), 1};
+    const size_t local[3] = {1, 1, 1};
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->weight[0]),
+                                   LAM_ARG_TENSOR(&io->persist),
+                                   LAM_ARG_INT(g->groups),
+                                   LAM_ARG_INT(p.c),
+                                   LAM_ARG_INT(p.k),
+                                   LAM_ARG_INT(made == CONV_BIG)};
+
+    return host->launch(host, direct->pack, args, 6, global, local);
+}
+
+int conv_winograd_run(const struct lam_host *host,
+                      const struct conv_geometry *g, int made,
+                      struct conv_direct *direct, const struct lam_tensor *src,
+                      const struct lam_tensor *bias,
+                      const struct lam_tensor *dst, const struct lam_io *io)
+{
+    const struct pass p = pass_of(g, made);
+    const struct conv_cut *cut = &direct->cut;
+    const size_t global[3] = {(size_t)cut->n_workers, 1, 1};
+    const size_t local[3] = {1, 1, 1};
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(src),
+                                   LAM_ARG_TENSOR(&io->persist),
+                                   LAM_ARG_TENSOR(bias),
+                                   LAM_ARG_TENSOR(dst),
+                                   LAM_ARG_TENSOR(&io->scratch),
+                                   LAM_ARG_LONG(cut->region),
+                                   LAM_ARG_INT(cut->items),
+                                   LAM_ARG_INT(g->n),
+                                   LAM_ARG_INT(g->groups),
+                                   LAM_ARG_INT(p.c),
+                                   LAM_ARG_INT(p.h),
+                                   LAM_ARG_INT(p.w),
+                                   LAM_ARG_INT(p.k),
+                                   LAM_ARG_INT(p.p),
+                                   LAM_ARG_INT(p.q),
+                                   LAM_ARG_INT(g->dh),
+                                   LAM_ARG_INT(g->dw),
+                                   LAM_ARG_INT(p.top),
+                                   LAM_ARG_INT(p.left),
+                                   LAM_ARG_INT(cut->splits)};
+    int err = LAM_OK;
+
+    if (direct->packed != io->weights_version)
+        err = pack(host, g, made, direct, io);
+    if (err)
+        return err;
+    direct->packed = io->weights_version;
+    return host->launch(host, direct->run, args, 20, global, local);
+}
