@@ -8,6 +8,7 @@
 
 // argv[0] is the verb. Results go to stdout, talk to stderr. Returns an enum
 // lam_status; lamina.c prints the sentence and turns it into the exit code.
+int cmd_bench(struct lam_context *ctx, int argc, char **argv);
 int cmd_check(struct lam_context *ctx, int argc, char **argv);
 int cmd_data(struct lam_context *ctx, int argc, char **argv);
 int cmd_devices(struct lam_context *ctx, int argc, char **argv);

@@ -11,6 +11,7 @@ static const struct verb {
     {"train", "train a network from a model file", cmd_train},
     {"predict", "segment images with a trained network", cmd_predict},
     {"evaluate", "measure a trained network on a data set", cmd_evaluate},
+    {"bench", "measure a training step or inference", cmd_bench},
     {"check", "check model files, without a device", cmd_check},
     {"inspect", "print a model's layers, shapes, cost, memory", cmd_inspect},
     {"layers", "list layers, losses and optimisers", cmd_layers},

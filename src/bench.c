@@ -1,0 +1,137 @@
+#include "bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuse.h"
+#include "progress.h"
+#include "rng.h"
+#include "shape.h"
+
+// Normal numbers; 0 or 1 for labels.
+static int fill_input(struct lam_session *s, const struct lam_graph *graph,
+                      int value)
+{
+    const struct lam_value *v = &graph->values[value];
+    const int64_t n = lam_shape_elements(&v->shape);
+    const bool is_label = strcmp(v->name, "target") == 0;
+    const uint64_t seed = lam_rng_hash(1, v->name);
+    float *data = malloc((size_t)n * sizeof(*data));
+    int err;
+
+    if (!data)
+        return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+    for (int64_t i = 0; i < n; i++) {
+        const uint64_t bits = lam_rng_bits(seed, (uint64_t)i);
+
+        data[i] = is_label ? (float)(bits >> 63)
+                           : 2.0f * (float)(bits >> 40) * 0x1p-24f - 1.0f;
+    }
+    err = lam_session_write(s, value, data);
+    free(data);
+    return err;
+}
+
+static int step(struct lam_session *s, const struct lam_bench_options *options,
+                bool has_optimizer, int64_t t, double *ms)
+{
+    const double started = lam_clock();
+    int err = lam_session_forward(s, (uint64_t)t);
+
+    if (!err && options->training)
+        err = lam_session_backward(s, 1.0, true);
+    if (!err && options->training && has_optimizer)
+        err = lam_session_step(s, t, 1e-4);
+    if (!err)
+        err = lam_session_finish(s);
+    *ms = 1e3 * (lam_clock() - started);
+    return err;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static int summarise(struct lam_context *ctx, struct lam_bench *bench)
+{
+    double *sorted = malloc(sizeof(*sorted) * (size_t)bench->n);
+    const int n = bench->n;
+
+    if (!sorted)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    memcpy(sorted, bench->all_ms, sizeof(*sorted) * (size_t)n);
+    qsort(sorted, (size_t)n, sizeof(*sorted), compare);
+    bench->min_ms = sorted[0];
+    bench->median_ms = 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]);
+    bench->quartile_ms = sorted[(n - 1) / 4];
+    bench->three_quartile_ms = sorted[3 * (n - 1) / 4];
+    free(sorted);
+    return LAM_OK;
+}
+
+static int open_session(struct lam_graph **graph, struct lam_queue *queue,
+                        struct lam_session_options *options, bool no_fuse,
+                        struct lam_session **session)
+{
+    int err = no_fuse ? LAM_OK : lam_graph_fuse(graph, &options->loss, 1);
+
+    if (!err)
+        err = lam_session_create(*graph, queue, options, session);
+    if (!err)
+        err = lam_session_init(*session, 1);
+    for (int i = 0; i < (*graph)->n_values && !err; i++)
+        if ((*graph)->values[i].producer < 0)
+            err = fill_input(*session, *graph, i);
+    return err ? err : lam_session_finish(*session);
+}
+
+int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
+                  const struct lam_optimizer_type *optimizer,
+                  const void *optimizer_config,
+                  const struct lam_bench_options *options,
+                  struct lam_bench *bench, struct lam_session **session)
+{
+    struct lam_session_options wanted = {.training = options->training,
+                                         .loss = loss,
+                                         .optimizer = optimizer,
+                                         .optimizer_config = optimizer_config,
+                                         .micro_batches = 1,
+                                         .variants = options->variants};
+    const double started = lam_clock();
+    struct lam_context *ctx = (*graph)->ctx;
+    int64_t t = 1;
+    double ms;
+    int err;
+
+    *bench = (struct lam_bench){0};
+    *session = NULL;
+    err = open_session(graph, queue, &wanted, options->no_fuse, session);
+    if (err)
+        return err;
+    bench->create_s = lam_clock() - started;
+    bench->memory = *lam_session_plan(*session);
+    for (int i = 0; i < (*graph)->n_nodes; i++)
+        bench->macs += (*graph)->nodes[i].shapes.macs;
+    bench->all_ms = calloc((size_t)options->repeats, sizeof(*bench->all_ms));
+    if (!bench->all_ms)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    err = step(*session, options, optimizer != NULL, t++, &bench->first_ms);
+    for (int i = 1; i < options->warmup && !err; i++)
+        err = step(*session, options, optimizer != NULL, t++, &ms);
+    while (!err && bench->n < options->repeats) {
+        err = step(*session, options, optimizer != NULL, t++,
+                   &bench->all_ms[bench->n]);
+        bench->n += !err;
+    }
+    lam_queue_built(queue, &bench->programs, &bench->hits, &bench->build_s);
+    return err ? err : summarise(ctx, bench);
+}
+
+void lam_bench_free(struct lam_bench *bench)
+{
+    free(bench->all_ms);
+    bench->all_ms = NULL;
+}

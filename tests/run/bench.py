@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Runs `lamina bench` as a user would: bench.py BUILD. No time is judged."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+build = pathlib.Path(sys.argv[1]).resolve()
+root = pathlib.Path(__file__).resolve().parents[2]
+lamina = build / "tools" / "lamina"
+model = root / "models" / "unet-small.yaml"
+small = ["--set", "inputs.image=N,1,64,64", "--batch", "2", "--repeats", "3"]
+folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
+counts = {"passed": 0, "failed": 0}
+
+
+def check(name, good, text=""):
+    counts["passed" if good else "failed"] += 1
+    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
+          flush=True)
+
+
+def bench(*arguments):
+    return subprocess.run([lamina, "bench", model, *small, *map(str, arguments)],
+                          text=True, capture_output=True, check=False)
+
+
+for kind in "train", "infer":
+    done = bench("--pass", kind, "--format", "json")
+    row = json.loads(done.stdout or "{}")
+    check(f"{kind}, JSON", done.returncode == 0 and len(row["all_ms"]) == 3
+          and row["min_ms"] <= row["median_ms"] and row["plan_mib"] > 0,
+          done.stdout + done.stderr)
+done = bench("--kernels")
+check("kernels", done.returncode == 0 and "conv_" in done.stdout
+      and "| per image |" in done.stdout, done.stdout + done.stderr)
+done = bench("--format", "csv")
+check("CSV", done.returncode == 0 and len(done.stdout.splitlines()) == 2
+      and len({line.count(",") for line in done.stdout.splitlines()}) == 1,
+      done.stdout + done.stderr)
+merged = json.loads(bench("--format", "json").stdout)["gmacs"]
+plain = json.loads(bench("--format", "json", "--no-fuse").stdout)["gmacs"]
+check("merged layers need fewer multiply-adds", merged < plain,
+      f"{merged} {plain}")
+saved = folder / "saved.safetensors"
+done = bench("--pass", "infer", "--save", saved)
+check("save", done.returncode == 0 and b"bench.output" in saved.read_bytes(),
+      done.stderr)
+for arguments, found in ((["--pass", "x"], "--pass is 'x'"),
+                         (["--batch", "0"], "--batch is '0'"),
+                         (["--format", "xml"], "--format is 'xml'"),
+                         (["--save", saved], "--save goes with --pass infer"),
+                         (["--kernels", "--format", "csv"], "goes with --format")):
+    done = bench(*arguments)
+    check(" ".join(map(str, arguments)),
+          done.returncode == 2 and found in done.stderr, done.stderr)
+print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
+sys.exit(counts["failed"] > 0)
