@@ -27,6 +27,8 @@ class Model(nn.Module):
         self.rows = model["layers"]
         self.output = model["outputs"][0]
         (self.input, shape), *_ = model["inputs"].items()
+        if isinstance(shape, str):
+            shape = shape.strip("[]").replace(",", " ").split()
         self.channels = {self.input: int(shape[1])}
         self.layers = nn.ModuleDict()
         before = self.input
