@@ -153,6 +153,19 @@ int conv_check(const struct lam_layer *layer, const struct lam_shape *in);
 void conv_weights(const struct conv_config *config, struct lam_shapes *shapes,
                   bool small_first, double fan_in, double fan_out);
 
+// A convolution and the batch norm behind it are one convolution where nothing
+// is trained, conv_fold.c: weight[k] / sqrt(var[k] + epsilon) * gamma[k], and a
+// bias to fit. The weight is [filters, ..] or, turned, [inputs, filters, ..].
+int conv_fold(const struct lam_fused *fused);
+int conv_fold_turned(const struct lam_fused *fused);
+#define CONV_FOLD(layer, function)                                             \
+    {                                                                          \
+        .first = layer, .second = "batchnorm", .into = layer,                  \
+        .other = "epsilon* momentum* convention* affine*",                     \
+        .adds = "bias=true", .summary = "batch norm at inference",             \
+        .weights = function, .reads = "epsilon"                                \
+    }
+
 // Plain kernels, conv_plain.c. bias may be NULL.
 int conv_plain_prepare(const struct lam_host *host, struct conv_plain *plain);
 int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,

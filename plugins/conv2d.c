@@ -269,10 +269,14 @@ static const struct lam_layer_type conv2d = {
 
 static const struct lam_layer_type *const layers[] = {&conv2d, NULL};
 
+static const struct lam_fusion fusions[] = {CONV_FOLD("conv2d", conv_fold),
+                                            {0}};
+
 const struct lam_plugin lam_plugin = {
     .abi_version = LAM_ABI_VERSION,
     .size = sizeof(struct lam_plugin),
     .name = "conv2d",
     .version = "0.1",
     .layers = layers,
+    .fusions = fusions,
 };

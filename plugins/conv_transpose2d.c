@@ -276,10 +276,14 @@ static const struct lam_layer_type conv_transpose2d = {
 
 static const struct lam_layer_type *const layers[] = {&conv_transpose2d, NULL};
 
+static const struct lam_fusion fusions[] = {
+    CONV_FOLD("conv_transpose2d", conv_fold_turned), {0}};
+
 const struct lam_plugin lam_plugin = {
     .abi_version = LAM_ABI_VERSION,
     .size = sizeof(struct lam_plugin),
     .name = "conv_transpose2d",
     .version = "0.1",
     .layers = layers,
+    .fusions = fusions,
 };

@@ -514,6 +514,7 @@ static const struct lam_fusion fusions[] = {
      .needs = "stride=1 dilation=1",
      .other = "mode=nearest scale",
      .summary = "multiply-adds of equal pixels, and the enlarged image"},
+    CONV_FOLD("upsample_conv2d", conv_fold),
     {0}};
 
 const struct lam_plugin lam_plugin = {

@@ -18,9 +18,10 @@ struct match {
     int n_settings;
 };
 
-// "KEY=VALUE", "KEY" or "KEY>TO".
+// "KEY=VALUE", "KEY", "KEY>TO" or "KEY*".
 struct word {
     char key[MAX_WORD], value[MAX_WORD], to[MAX_WORD];
+    bool is_free;
 };
 
 static const char *next_word(const char *at, struct word *w)
@@ -35,7 +36,8 @@ static const char *next_word(const char *at, struct word *w)
     memcpy(text, at, n);
     text[n] = '\0';
     *w = (struct word){0};
-    key = strcspn(text, "=>");
+    key = strcspn(text, "=>*");
+    w->is_free = text[key] == '*';
     memcpy(w->key, text, key);
     memcpy(w->to, text, key);
     if (text[key] == '=')
@@ -55,10 +57,13 @@ static const struct lam_param *find_param(const struct lam_node *node,
     return NULL;
 }
 
+// Adds a setting of the merged layer, or changes it.
 static bool put_setting(struct match *m, const char *key, const char *value)
 {
-    const int i = m->n_settings;
+    int i = 0;
 
+    while (i < m->n_settings && strcmp(m->words[i][0], key) != 0)
+        i++;
     if (i == MAX_SETTINGS || strlen(key) >= MAX_WORD ||
         strlen(value) >= MAX_WORD)
         return false;
@@ -66,7 +71,7 @@ static bool put_setting(struct match *m, const char *key, const char *value)
     strcpy(m->words[i][1], value);
     m->settings[i] =
         (struct lam_setting){.key = m->words[i][0], .value = m->words[i][1]};
-    m->n_settings++;
+    m->n_settings += i == m->n_settings;
     return true;
 }
 
@@ -90,7 +95,7 @@ static bool take(struct lam_context *ctx, const struct lam_node *node,
             continue;
         if (lam_param_set(ctx, node->name, param, config, value))
             return false;
-        if (!w.value[0] && !put_setting(m, w.to, value))
+        if (!w.value[0] && !w.is_free && !put_setting(m, w.to, value))
             return false;
     }
     return true;

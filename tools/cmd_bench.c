@@ -301,8 +301,8 @@ int cmd_bench(struct lam_context *ctx, int argc, char **argv)
         {"--kernels", NULL, "time by kernel, which slows small ones",
          &j.kernels, NULL, NULL, NULL},
         {"--format", "F", "md, csv or json (md)", NULL, &j.format, NULL, NULL},
-        {"--save", "FILE", "weights, input and output as safetensors", NULL,
-         &j.save, NULL, NULL},
+        {"--save", "FILE", "weights as they run, input and output, safetensors",
+         NULL, &j.save, NULL, NULL},
         {0}};
     bool done;
 

@@ -405,7 +405,8 @@ struct lam_fused {
 // Two layers, the second being the only reader of the first, are computed by
 // one. The core applies such rules by itself wherever they hold. Settings are
 // written "KEY=VALUE" (they must have this value) or "KEY" (they are copied to
-// the merged layer; "KEY>NEW" under another name), separated by blanks.
+// the merged layer; "KEY>NEW" under another name) or "KEY*" (they may be
+// anything), separated by blanks.
 //
 // `kept` is the layer whose name, settings and weights live on in the merged
 // one; what `other` does not mention must have its default.

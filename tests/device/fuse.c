@@ -2,11 +2,14 @@
 // input, small whole numbers, so that every sum is exact.
 #include "fuse.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "merge.h"
 #include "model.h"
+#include "rng.h"
 #include "session.h"
 #include "shape.h"
 
@@ -36,6 +39,24 @@ static const char text[] =
     "  - {name: larger, type: resize, scale: 3}\n"
     "  - {name: c, type: conv2d, filters: 1, kernel: 3, stride: 2}\n"
     "outputs: [c]\n";
+
+// Batch norm at inference, behind each kind of convolution.
+static const char inference[] =
+    "format: 1\n"
+    "name: test\n"
+    "inputs:\n"
+    "  image: [N, 4, 6, 5]\n"
+    "layers:\n"
+    "  - {name: a, type: conv2d, filters: 6, kernel: 3, bias: false}\n"
+    "  - {name: an, type: batchnorm, epsilon: 0.5}\n"
+    "  - {name: b, type: conv_transpose2d, filters: 8, kernel: 4, stride: 2, "
+    "groups: 2}\n"
+    "  - {name: bn, type: batchnorm, affine: false}\n"
+    "  - {name: large, type: resize, scale: 2}\n"
+    "  - {name: c, type: conv2d, filters: 4, kernel: 3, groups: 2}\n"
+    "  - {name: cn, type: batchnorm, convention: tf}\n"
+    "  - {name: cr, type: relu}\n"
+    "outputs: [cr]\n";
 
 struct run {
     struct lam_graph *graph;
@@ -111,6 +132,69 @@ static int run(struct lam_context *ctx, struct lam_registry *registry,
     return err;
 }
 
+// Any positive numbers, by name.
+static int find_weight(void *data, const char *name, int64_t n,
+                       const float **values)
+{
+    static float found[MAX];
+
+    (void)data;
+    for (int64_t i = 0; i < n; i++)
+        found[i] =
+            0.1f + (float)lam_rng_unit(lam_rng_hash(1, name), (uint64_t)i);
+    *values = found;
+    return LAM_OK;
+}
+
+static int infer(struct lam_context *ctx, struct lam_registry *registry,
+                 struct lam_queue *queue, struct lam_host *host, bool is_fused,
+                 struct run *r)
+{
+    const struct lam_session_options options = {.loss = -1};
+    static float values[MAX];
+    struct lam_model *model;
+    int err = lam_model_parse(ctx, "text", inference, strlen(inference), NULL,
+                              0, &model);
+
+    if (!err)
+        err = lam_graph_create(ctx, registry, host, 0, &r->graph);
+    if (!err)
+        err = lam_model_build(model, r->graph, 2);
+    if (!err && is_fused)
+        err = lam_graph_fuse(&r->graph, NULL, 0);
+    if (!err)
+        err = lam_session_create(r->graph, queue, &options, &r->session);
+    fill(values, MAX, 1);
+    if (!err)
+        err = lam_session_write(r->session, lam_graph_find(r->graph, "image"),
+                                values);
+    for (int i = 0; !err && i < r->graph->n_weights; i++) {
+        err = lam_graph_weight_values(r->graph, i, find_weight, NULL, values);
+        if (!err)
+            err = lam_session_weight_write(r->session, i, values);
+    }
+    if (!err)
+        err = lam_session_forward(r->session, 1);
+    r->y = calloc(MAX, sizeof(float));
+    if (!err)
+        err =
+            lam_session_read(r->session, lam_graph_find(r->graph, "cr"), r->y);
+    lam_model_destroy(model);
+    return err;
+}
+
+static bool close_to(const float *a, const float *b)
+{
+    float largest = 0.0f;
+
+    for (int i = 0; i < MAX; i++)
+        largest = fmaxf(largest, fabsf(a[i]));
+    for (int i = 0; i < MAX; i++)
+        if (!(fabsf(a[i] - b[i]) <= 1e-5f * largest))
+            return false;
+    return largest > 0.0f;
+}
+
 static void close_run(struct run *r)
 {
     for (int i = 0; i < 8; i++)
@@ -119,6 +203,25 @@ static void close_run(struct run *r)
     free(r->dx);
     lam_session_destroy(r->session);
     lam_graph_destroy(r->graph);
+}
+
+static void check_inference(struct lam_context *ctx,
+                            struct lam_registry *registry,
+                            struct lam_queue *queue, struct lam_host *host)
+{
+    struct run plain = {0}, fused = {0};
+    int err = infer(ctx, registry, queue, host, false, &plain);
+
+    if (!err)
+        err = infer(ctx, registry, queue, host, true, &fused);
+    CHECK(!err, "%s", ctx->error);
+    if (!err) {
+        CHECK(plain.graph->n_nodes == 8, "%d layers", plain.graph->n_nodes);
+        CHECK(fused.graph->n_nodes == 4, "%d layers", fused.graph->n_nodes);
+        CHECK(close_to(plain.y, fused.y), "outputs differ at inference");
+    }
+    close_run(&plain);
+    close_run(&fused);
 }
 
 static bool same(const float *a, const float *b)
@@ -167,6 +270,7 @@ int main(void)
     }
     close_run(&plain);
     close_run(&fused);
+    check_inference(&ctx, registry, queue, &host);
     lam_host_finish(&host);
     lam_queue_close(queue);
     lam_registry_destroy(registry);

@@ -61,7 +61,7 @@ def main():
         resolved, saved = folder / f"{case}.yaml", folder / f"{case}.safetensors"
         resolved.write_text(run(lamina, "inspect", file, "--resolved", *sets))
         run(lamina, "bench", file, *sets, "--pass", "infer", "--warmup", 1,
-            "--repeats", 1, "--save", saved)
+            "--repeats", 1, "--no-fuse", "--save", saved)
         ours, theirs = [], []
         for _ in range(options.rounds):
             ours.append(json.loads(run(
