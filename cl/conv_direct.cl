@@ -104,6 +104,12 @@ void copy_row(const global float *src, const int rows, const int columns,
     if (step == 1)
         for (; i + VW <= end; i += VW)
             STORE(LOAD(0, src + i), 0, to + i);
+    if (step == 2)
+        for (; i + VW < end; i += VW) {
+            const VECTOR a = LOAD(0, src + 2 * i), b = LOAD(1, src + 2 * i);
+
+            STORE((VECTOR)(a.even, b.even), 0, to + i);
+        }
     for (; i < end; i++)
         to[i] = src[i * step];
     for (; i < n; i++)
