@@ -9,11 +9,13 @@
 // region it makes `source` [36][C][NT] from all channels, then for each of the
 // 36 points the products [36][K][NT] of a tile of KR filters x NV vectors in
 // registers, and turns those back. packed is [groups][36][K / KR][C][KR]. PAD
-// floats stand behind each of the 36 parts of all these, which would else lie at
-// the same places of a cache.
+// floats stand behind each of the 36 parts of all these, which would else lie
+// at the same places of a cache.
 //
-// Fractions arise: results of whole numbers are not exact. With normal inputs
-// the error is some times that of a plain sum in floats.
+// Fractions arise: results of whole numbers are not exact. Against doubles, for
+// 128 channels to 128 at 80 x 80, inputs in [-1, 1) and He's weights, the error
+// is 2.3e-6 (root mean square, of that of the results) where the plain sum has
+// 6.0e-7, and at most 3.9e-5 where it has 5.6e-6.
 #include "winograd.cl"
 #define NT (NV * VW)
 #define PAD 16
