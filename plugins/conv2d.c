@@ -54,7 +54,7 @@ int conv_geometry(const struct lam_layer *layer, const struct lam_shape *in,
                   struct conv_geometry *g)
 {
     const struct conv_config *config = layer->config;
-    struct axis down, across = {0};
+    struct axis down = {0}, across = {0};
     int err = conv2d_axis(layer, 0, in->dim[2], &down);
 
     if (!err)

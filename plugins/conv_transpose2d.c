@@ -72,7 +72,7 @@ int conv_geometry(const struct lam_layer *layer, const struct lam_shape *in,
                   struct conv_geometry *g)
 {
     const struct conv_config *config = layer->config;
-    struct axis down, across;
+    struct axis down = {0}, across = {0};
     int err = conv_transpose2d_axis(layer, 0, in->dim[2], &down);
 
     if (!err)

@@ -69,7 +69,7 @@ int conv_geometry(const struct lam_layer *layer, const struct lam_shape *in,
                   struct conv_geometry *g)
 {
     const struct upsample_config *config = layer->config;
-    int before[2], out[2];
+    int before[2] = {0}, out[2] = {0};
     int err = upsample_axis(layer, 0, in->dim[2], &before[0], &out[0]);
 
     if (!err)
