@@ -5,18 +5,20 @@
 //       x[n, c, p + r*dh - top, q + s*dw - left] * w[k,c,r,s]
 //
 // which is both conv_small and, with the weight turned around, conv_big of
-// conv_plain.cl. A work-item takes NT = NV * VW tiles of 4x4 results. In its
-// region it makes `source` [36][C][NT] from all channels, then for each of the
-// 36 points the products [36][K][NT] of a tile of KR filters x NV vectors in
-// registers, and turns those back. packed is [groups][36][K / KR][C][KR]. PAD
-// floats stand behind each of the 36 parts of all these, which would else lie
+// conv_plain.cl. A work-item takes NT = NV * VW tiles of M x M results. In its
+// region it makes `source` [POINTS][C][NT] from all channels, then for each of the
+// POINTS = (M + 2)^2 the products [POINTS][K][NT] of a tile of KR filters x NV vectors in
+// registers, and turns those back. packed is [groups][POINTS][K / KR][C][KR]. PAD
+// floats stand behind each of the parts of all these, which would else lie
 // at the same places of a cache.
 //
-// Fractions arise: results of whole numbers are not exact. Against doubles, for
+// With M = 4 fractions arise: results of whole numbers are not exact. Against doubles, for
 // 128 channels to 128 at 80 x 80, inputs in [-1, 1) and He's weights, the error
 // is 2.3e-6 (root mean square, of that of the results) where the plain sum has
 // 6.0e-7, and at most 3.9e-5 where it has 5.6e-6.
 #include "winograd.cl"
+#include "winograd_tiles.cl"
+#define POINTS (SIDE * SIDE)
 #define NT (NV * VW)
 #define PAD 16
 
@@ -41,8 +43,8 @@ winograd_pack(const global float *restrict weight,
 
     for (int c = c0; c < min(c0 + CHANNELS, C); c++) {
         global float *to =
-            packed + g * 36 * point_step + ((size_t)kb * C + c) * KR;
-        FILTERS taps[9], half_done[18], numbers[6];
+            packed + g * POINTS * point_step + ((size_t)kb * C + c) * KR;
+        FILTERS taps[9], half_done[3 * SIDE], numbers[SIDE];
         float lanes[9][KR];
 
         for (int q = 0; q < KR; q++) {
@@ -59,43 +61,53 @@ winograd_pack(const global float *restrict weight,
             WEIGHT_TRANSFORM(FILTERS, taps[s], taps[3 + s], taps[6 + s],
                              half_done + s, 3);
 #pragma unroll
-        for (int r = 0; r < 6; r++) {
+        for (int r = 0; r < SIDE; r++) {
             WEIGHT_TRANSFORM(FILTERS, half_done[3 * r], half_done[3 * r + 1],
                              half_done[3 * r + 2], numbers, 1);
 #pragma unroll
-            for (int s = 0; s < 6; s++)
+            for (int s = 0; s < SIDE; s++)
                 JOIN(vstore, KR)
-                (numbers[s], 0, to + (6 * r + s) * point_step);
+                (numbers[s], 0, to + (SIDE * r + s) * point_step);
         }
     }
 }
 
-// Four numbers of VW tiles side by side, as they follow in a row.
-void store_row(const VECTOR a, const VECTOR b, const VECTOR c, const VECTOR d,
-               global float *to)
+// M numbers of VW tiles side by side, as they follow in a row.
+void store_row(const VECTOR *m, global float *to)
 {
-    VECTOR even, odd, row;
+    VECTOR row;
 
-    even.even = a.lo;
-    even.odd = c.lo;
-    odd.even = b.lo;
-    odd.odd = d.lo;
+#if M == 4
+    VECTOR even, odd;
+
+    even.even = m[0].lo;
+    even.odd = m[2].lo;
+    odd.even = m[1].lo;
+    odd.odd = m[3].lo;
     row.even = even.lo;
     row.odd = odd.lo;
     STORE(row, 0, to);
     row.even = even.hi;
     row.odd = odd.hi;
     STORE(row, 1, to);
-    even.even = a.hi;
-    even.odd = c.hi;
-    odd.even = b.hi;
-    odd.odd = d.hi;
+    even.even = m[0].hi;
+    even.odd = m[2].hi;
+    odd.even = m[1].hi;
+    odd.odd = m[3].hi;
     row.even = even.lo;
     row.odd = odd.lo;
     STORE(row, 2, to);
     row.even = even.hi;
     row.odd = odd.hi;
     STORE(row, 3, to);
+#else
+    row.even = m[0].lo;
+    row.odd = m[1].lo;
+    STORE(row, 0, to);
+    row.even = m[0].hi;
+    row.odd = m[1].hi;
+    STORE(row, 1, to);
+#endif
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
@@ -107,8 +119,8 @@ conv_winograd(const global float *restrict x,
               const int W, const int K, const int P, const int Q, const int dh,
               const int dw, const int top, const int left, const int splits)
 {
-    const int down = ((P + dh - 1) / dh + 3) / 4;
-    const int across = ((Q + dw - 1) / dw + 3) / 4;
+    const int down = ((P + dh - 1) / dh + M - 1) / M;
+    const int across = ((Q + dw - 1) / dw + M - 1) / M;
     const int chunks = (N * dh * dw * down * across + NT - 1) / NT;
     const int KB = (K + KR - 1) / KR;
     const long image = (long)groups * C * H * W;
@@ -123,7 +135,7 @@ conv_winograd(const global float *restrict x,
         const int g = item / splits / chunks;
         const int kb0 = split * KB / splits, kb1 = (split + 1) * KB / splits;
         const size_t product_step = (size_t)(kb1 - kb0) * KR * NT + PAD;
-        global float *products = source + 36 * step;
+        global float *products = source + POINTS * step;
         bool is_row[NV];
 
         for (int i = 0; i < NT; i++)
@@ -147,12 +159,12 @@ conv_winograd(const global float *restrict x,
                     source_tiles(plane, image, H, W, tiles + v * VW, N, dh, dw,
                                  to, step);
             }
-        for (int point = 0; point < 36; point++)
+        for (int point = 0; point < POINTS; point++)
             for (int kb = kb0; kb < kb1; kb++) {
                 const global float *in = source + point * step;
                 const global float *w =
                     packed +
-                                        (g * 36 + point) * point_step +
+                                        (g * POINTS + point) * point_step +
                                         (size_t)kb * C * KR;
                 global float *to = products + point * product_step +
                                    (size_t)(kb - kb0) * KR * NT;
@@ -188,31 +200,31 @@ conv_winograd(const global float *restrict x,
                 const float start = bias ? bias[g * K + k] : 0.0f;
                 const struct tile first = tiles[v * VW];
                 const size_t plane = (size_t)P * Q;
-                float numbers[24][VW];
-                VECTOR m[6];
+                float numbers[M * SIDE][VW];
+                VECTOR m[SIDE];
 
-                for (int s = 0; s < 6; s++) {
+                for (int s = 0; s < SIDE; s++) {
 #pragma unroll
-                    for (int r = 0; r < 6; r++)
-                        m[r] = LOAD(0, from + (6 * r + s) * product_step);
-                    RESULT_TRANSFORM(m[0], m[1], m[2], m[3], m[4], m[5]);
+                    for (int r = 0; r < SIDE; r++)
+                        m[r] = LOAD(0, from + (SIDE * r + s) * product_step);
+                    result_transform(m);
 #pragma unroll
-                    for (int r = 0; r < 4; r++)
-                        STORE(m[r], 0, numbers[6 * r + s]);
+                    for (int r = 0; r < M; r++)
+                        STORE(m[r], 0, numbers[SIDE * r + s]);
                 }
-                for (int r = 0; r < 4; r++) {
+                for (int r = 0; r < M; r++) {
                     const int p = first.p + r * dh;
 
 #pragma unroll
-                    for (int s = 0; s < 6; s++)
-                        m[s] = LOAD(0, numbers[6 * r + s]);
-                    RESULT_TRANSFORM(m[0], m[1], m[2], m[3], m[4], m[5]);
+                    for (int s = 0; s < SIDE; s++)
+                        m[s] = LOAD(0, numbers[SIDE * r + s]);
+                    result_transform(m);
 #pragma unroll
-                    for (int s = 0; s < 4; s++)
+                    for (int s = 0; s < M; s++)
                         m[s] += start;
-                    if (is_row[v] && first.q + 4 * VW <= Q) {
+                    if (is_row[v] && first.q + M * VW <= Q) {
                         if (p < P)
-                            store_row(m[0], m[1], m[2], m[3],
+                            store_row(m,
                                       y +
                                           ((size_t)first.n * groups * K +
                                            g * K + k) *
@@ -221,8 +233,8 @@ conv_winograd(const global float *restrict x,
                         continue;
                     }
 #pragma unroll
-                    for (int s = 0; s < 4; s++)
-                        STORE(m[s], 0, numbers[6 * r + s]);
+                    for (int s = 0; s < M; s++)
+                        STORE(m[s], 0, numbers[SIDE * r + s]);
                     for (int lane = 0; lane < VW; lane++) {
                         const struct tile t = tiles[v * VW + lane];
                         global float *to =
@@ -232,8 +244,8 @@ conv_winograd(const global float *restrict x,
 
                         if (t.n >= N || t.p + r * dh >= P)
                             continue;
-                        for (int s = 0; s < 4 && t.q + s * dw < Q; s++)
-                            to[s * dw] = numbers[6 * r + s][lane];
+                        for (int s = 0; s < M && t.q + s * dw < Q; s++)
+                            to[s * dw] = numbers[SIDE * r + s][lane];
                     }
                 }
             }

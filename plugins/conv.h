@@ -111,8 +111,10 @@ struct conv_cut {
     int splits;           // of the channels, over work-items
     int items, n_workers; // work-items take item after item
     int64_t region;       // floats a work-item works in
+    int m;                // results of a side of a tile, conv_winograd.c
     // Of the weight's gradient.
     int channels;                  // of big, held at once
+    int filters;                   // of small, held at once
     int parts;                     // of the chunks, with sums of their own
     int64_t partial_at, region_at; // in floats of the scratch
 };
@@ -221,21 +223,39 @@ int conv_dweight_run(const struct lam_host *host,
                      const struct lam_tensor *big,
                      const struct lam_tensor *small, const struct lam_io *io,
                      const struct lam_tensor *d_bias);
-// By F(4x4, 3x3) on processors, conv_winograd.c; it keeps its state like the
-// direct kernels.
+// By F(m x m, 3x3), m = 2 or 4, on processors: conv_winograd.c and
+// conv_winograd_weight.c, which keep their state like the direct kernels. With
+// m = 4 results of whole numbers are not exact.
+// The score of size m by the costs of both against the direct kernel's: 2 is
+// taken where 4 wins little, as it is more exact and takes less memory.
+int conv_winograd_rank(int m, double cost2, double cost4);
 int conv_winograd_score(const struct lam_host *host,
-                        const struct conv_geometry *g, int made, bool training);
+                        const struct conv_geometry *g, int made, int m,
+                        bool training);
 void conv_winograd_workspace(const struct lam_host *host,
-                             const struct conv_geometry *g, int made,
+                             const struct conv_geometry *g, int made, int m,
                              int64_t *scratch, int64_t *persist);
 int conv_winograd_prepare(const struct lam_host *host,
-                          const struct conv_geometry *g, int made,
+                          const struct conv_geometry *g, int made, int m,
                           struct conv_direct *direct);
 int conv_winograd_run(const struct lam_host *host,
                       const struct conv_geometry *g, int made,
                       struct conv_direct *direct, const struct lam_tensor *src,
                       const struct lam_tensor *bias,
                       const struct lam_tensor *dst, const struct lam_io *io);
+int conv_winograd_weight_score(const struct lam_host *host,
+                               const struct conv_geometry *g, int m);
+void conv_winograd_weight_workspace(const struct lam_host *host,
+                                    const struct conv_geometry *g, int m,
+                                    int64_t *scratch);
+int conv_winograd_weight_prepare(const struct lam_host *host,
+                                 const struct conv_geometry *g, int m,
+                                 struct conv_direct *direct);
+int conv_winograd_weight_run(
+    const struct lam_host *host, const struct conv_plain *plain,
+    const struct conv_geometry *g, const struct conv_direct *direct,
+    const struct lam_tensor *big, const struct lam_tensor *small,
+    const struct lam_io *io, const struct lam_tensor *d_bias);
 // By matrix products, conv_gemm.c.
 int conv_gemm_score(const struct lam_host *host, const struct conv_geometry *g);
 int64_t conv_gemm_scratch(const struct lam_host *host,

@@ -153,8 +153,15 @@ static int weight_prepare(struct lam_layer *layer, const struct lam_io *io)
                                 &state->direct[LAM_PASS_BACKWARD_WEIGHT]);
 }
 
+typedef int
+weight_run(const struct lam_host *host, const struct conv_plain *plain,
+           const struct conv_geometry *g, const struct conv_direct *direct,
+           const struct lam_tensor *big, const struct lam_tensor *small,
+           const struct lam_io *io, const struct lam_tensor *d_bias);
+
 // The bias comes along where small is the layer's output.
-static int weight_direct(struct lam_layer *layer, const struct lam_io *io)
+static int weight_by(weight_run *run, struct lam_layer *layer,
+                     const struct lam_io *io)
 {
     struct conv_state *state = layer->state;
     const struct lam_host *host = layer->host;
@@ -162,79 +169,98 @@ static int weight_direct(struct lam_layer *layer, const struct lam_io *io)
     int err = LAM_OK;
 
     if (io->d_weight[0].buffer)
-        err = conv_dweight_run(host, &state->plain, &state->geometry,
-                               &state->direct[LAM_PASS_BACKWARD_WEIGHT],
-                               big_of(io), small_of(io), io,
-                               is_small ? d_bias_of(io) : NULL);
+        err = run(host, &state->plain, &state->geometry,
+                  &state->direct[LAM_PASS_BACKWARD_WEIGHT], big_of(io),
+                  small_of(io), io, is_small ? d_bias_of(io) : NULL);
     if (!err && d_bias_of(io) && (!is_small || !io->d_weight[0].buffer))
         err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
                               d_bias_of(io));
     return err;
 }
 
-static int winograd_score(const struct lam_layer *layer,
-                          const struct lam_shapes *shapes, int made)
+static int weight_direct(struct lam_layer *layer, const struct lam_io *io)
 {
-    struct conv_geometry g;
-
-    return conv_geometry(layer, &shapes->in[0], &g)
-               ? 0
-               : conv_winograd_score(layer->host, &g, made, shapes->training);
+    return weight_by(conv_dweight_run, layer, io);
 }
 
-static int winograd_run_score(const struct lam_layer *layer,
-                              const struct lam_shapes *shapes)
+static int weight_winograd(struct lam_layer *layer, const struct lam_io *io)
 {
-    return winograd_score(layer, shapes, conv_makes);
+    return weight_by(conv_winograd_weight_run, layer, io);
 }
 
-static int winograd_data_score(const struct lam_layer *layer,
-                               const struct lam_shapes *shapes)
-{
-    return winograd_score(layer, shapes, opposite(conv_makes));
-}
+// The callbacks of both sizes of tiles differ in M alone.
+#define WINOGRAD_MADE(M, pass, PASS, made)                                     \
+    static int pass##_score_##M(const struct lam_layer *layer,                 \
+                                const struct lam_shapes *shapes)               \
+    {                                                                          \
+        struct conv_geometry g;                                                \
+                                                                               \
+        return conv_geometry(layer, &shapes->in[0], &g)                        \
+                   ? 0                                                         \
+                   : conv_winograd_score(layer->host, &g, made, M,             \
+                                         shapes->training);                    \
+    }                                                                          \
+                                                                               \
+    static void pass##_workspace_##M(const struct lam_layer *layer,            \
+                                     const struct lam_shapes *shapes,          \
+                                     int64_t *scratch, int64_t *persist)       \
+    {                                                                          \
+        struct conv_geometry g;                                                \
+                                                                               \
+        if (!conv_geometry(layer, &shapes->in[0], &g))                         \
+            conv_winograd_workspace(layer->host, &g, made, M, scratch,         \
+                                    persist);                                  \
+    }                                                                          \
+                                                                               \
+    static int pass##_prepare_##M(struct lam_layer *layer,                     \
+                                  const struct lam_io *io)                     \
+    {                                                                          \
+        struct conv_state *state = layer->state;                               \
+                                                                               \
+        (void)io;                                                              \
+        return conv_winograd_prepare(layer->host, &state->geometry, made, M,   \
+                                     &state->direct[PASS]);                    \
+    }
 
-static void winograd_run_workspace(const struct lam_layer *layer,
-                                   const struct lam_shapes *shapes,
-                                   int64_t *scratch, int64_t *persist)
-{
-    struct conv_geometry g;
+#define WINOGRAD_WEIGHT(M)                                                     \
+    static int weight_score_##M(const struct lam_layer *layer,                 \
+                                const struct lam_shapes *shapes)               \
+    {                                                                          \
+        struct conv_geometry g;                                                \
+                                                                               \
+        return conv_geometry(layer, &shapes->in[0], &g)                        \
+                   ? 0                                                         \
+                   : conv_winograd_weight_score(layer->host, &g, M);           \
+    }                                                                          \
+                                                                               \
+    static void weight_workspace_##M(const struct lam_layer *layer,            \
+                                     const struct lam_shapes *shapes,          \
+                                     int64_t *scratch, int64_t *persist)       \
+    {                                                                          \
+        struct conv_geometry g;                                                \
+                                                                               \
+        (void)persist;                                                         \
+        if (!conv_geometry(layer, &shapes->in[0], &g))                         \
+            conv_winograd_weight_workspace(layer->host, &g, M, scratch);       \
+    }                                                                          \
+                                                                               \
+    static int weight_prepare_##M(struct lam_layer *layer,                     \
+                                  const struct lam_io *io)                     \
+    {                                                                          \
+        struct conv_state *state = layer->state;                               \
+                                                                               \
+        (void)io;                                                              \
+        return conv_winograd_weight_prepare(                                   \
+            layer->host, &state->geometry, M,                                  \
+            &state->direct[LAM_PASS_BACKWARD_WEIGHT]);                         \
+    }
 
-    if (!conv_geometry(layer, &shapes->in[0], &g))
-        conv_winograd_workspace(layer->host, &g, conv_makes, scratch, persist);
-}
-
-static void winograd_data_workspace(const struct lam_layer *layer,
-                                    const struct lam_shapes *shapes,
-                                    int64_t *scratch, int64_t *persist)
-{
-    struct conv_geometry g;
-
-    if (!conv_geometry(layer, &shapes->in[0], &g))
-        conv_winograd_workspace(layer->host, &g, opposite(conv_makes), scratch,
-                                persist);
-}
-
-static int winograd_run_prepare(struct lam_layer *layer,
-                                const struct lam_io *io)
-{
-    struct conv_state *state = layer->state;
-
-    (void)io;
-    return conv_winograd_prepare(layer->host, &state->geometry, conv_makes,
-                                 &state->direct[LAM_PASS_RUN]);
-}
-
-static int winograd_data_prepare(struct lam_layer *layer,
-                                 const struct lam_io *io)
-{
-    struct conv_state *state = layer->state;
-
-    (void)io;
-    return conv_winograd_prepare(layer->host, &state->geometry,
-                                 opposite(conv_makes),
-                                 &state->direct[LAM_PASS_BACKWARD_DATA]);
-}
+WINOGRAD_MADE(4, run, LAM_PASS_RUN, conv_makes)
+WINOGRAD_MADE(2, run, LAM_PASS_RUN, conv_makes)
+WINOGRAD_MADE(4, data, LAM_PASS_BACKWARD_DATA, opposite(conv_makes))
+WINOGRAD_MADE(2, data, LAM_PASS_BACKWARD_DATA, opposite(conv_makes))
+WINOGRAD_WEIGHT(4)
+WINOGRAD_WEIGHT(2)
 
 static int run_winograd(struct lam_layer *layer, const struct lam_io *io)
 {
@@ -324,13 +350,30 @@ static int weight_gemm(struct lam_layer *layer, const struct lam_io *io)
 #define DIRECT "packed weights and register tiles, for processors"
 #define GEMM   "matrix products over columns, for GPUs"
 
-#define WINOGRAD "F(4x4, 3x3), for processors"
+#define WINOGRAD(M, name, doc, is_inexact)                                     \
+    {name,          LAM_PASS_RUN,      doc,                                    \
+     run_score_##M, run_workspace_##M, run_prepare_##M,                        \
+     run_winograd,  is_inexact},                                               \
+        {name,                                                                 \
+         LAM_PASS_BACKWARD_DATA,                                               \
+         doc,                                                                  \
+         data_score_##M,                                                       \
+         data_workspace_##M,                                                   \
+         data_prepare_##M,                                                     \
+         data_winograd,                                                        \
+         is_inexact},                                                          \
+    {                                                                          \
+        name, LAM_PASS_BACKWARD_WEIGHT, doc, weight_score_##M,                 \
+            weight_workspace_##M, weight_prepare_##M, weight_winograd,         \
+            is_inexact                                                         \
+    }
 
 const struct lam_variant conv_variants[] = {
-    {"winograd", LAM_PASS_RUN, WINOGRAD, winograd_run_score,
-     winograd_run_workspace, winograd_run_prepare, run_winograd, 1},
-    {"winograd", LAM_PASS_BACKWARD_DATA, WINOGRAD, winograd_data_score,
-     winograd_data_workspace, winograd_data_prepare, data_winograd, 1},
+    WINOGRAD(4, "winograd", "F(4x4, 3x3), for processors", 1),
+    WINOGRAD(2, "winograd2",
+             "F(2x2, 3x3), for processors: fewer products, "
+             "and results of whole numbers stay exact",
+             0),
     {"direct", LAM_PASS_RUN, DIRECT, direct_score, run_workspace, run_prepare,
      run_direct, 0},
     {"direct", LAM_PASS_BACKWARD_DATA, DIRECT, direct_score, data_workspace,

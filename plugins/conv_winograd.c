@@ -1,4 +1,4 @@
-// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3) on processors: makes
+// 3x3 convolutions of stride 1 by Winograd's F(M x M, 3x3) on processors: makes
 // small or big.
 #include "conv.h"
 
@@ -44,24 +44,30 @@ static struct pass pass_of(const struct conv_geometry *g, int made)
         2 * g->dh - g->top, 2 * g->dw - g->left};
 }
 
-static int64_t tiles_of(const struct conv_geometry *g, const struct pass *p)
+static int points_of(int m)
 {
-    return (int64_t)g->n * g->dh * g->dw * div_up(div_up(p->p, g->dh), 4) *
-           div_up(div_up(p->q, g->dw), 4);
+    return (m + 2) * (m + 2);
+}
+
+static int64_t tiles_of(const struct conv_geometry *g, const struct pass *p,
+                        int m)
+{
+    return (int64_t)g->n * g->dh * g->dw * div_up(div_up(p->p, g->dh), m) *
+           div_up(div_up(p->q, g->dw), m);
 }
 
 // How the work is cut: by the shapes alone.
 static void choose_cut(const struct lam_host *host,
-                       const struct conv_geometry *g, int made,
+                       const struct conv_geometry *g, int made, int m,
                        struct conv_cut *cut)
 {
     const struct pass p = pass_of(g, made);
     const struct tile tile = tile_of(host);
     const int nt = tile.nv * tile.vw, blocks = div_up(p.k, tile.kr);
-    const int64_t chunks = (tiles_of(g, &p) + nt - 1) / nt;
+    const int64_t chunks = (tiles_of(g, &p, m) + nt - 1) / nt;
     const int units = host->device.compute_units;
 
-    *cut = (struct conv_cut){.splits = 1};
+    *cut = (struct conv_cut){.m = m, .splits = 1};
     // All items of a split transform the source again: only where there are
     // too few.
     while (chunks * g->groups * cut->splits < 4 && cut->splits < blocks)
@@ -71,63 +77,73 @@ static void choose_cut(const struct lam_host *host,
     if (cut->n_workers > cut->items)
         cut->n_workers = cut->items;
     cut->region =
-        36 *
+        points_of(m) *
         ((int64_t)nt * (p.c + (blocks / cut->splits + 1) * tile.kr) + 2 * PAD);
 }
 
 // Cycles of the winograd kernel against those of the direct one, roughly.
 static double cost_of(const struct lam_host *host,
-                      const struct conv_geometry *g, int made, bool training)
+                      const struct conv_geometry *g, int made, int m,
+                      bool training)
 {
     const struct pass p = pass_of(g, made);
     const struct tile tile = tile_of(host);
     const int nt = tile.nv * tile.vw;
-    const double lanes = (double)((tiles_of(g, &p) + nt - 1) / nt) * nt;
-    const double pairs = (double)p.c * p.k;
+    const double lanes = (double)((tiles_of(g, &p, m) + nt - 1) / nt) * nt;
+    const double pairs = (double)p.c * p.k, points = points_of(m);
     const double direct = 9.0 * pairs * g->n * p.p * p.q / tile.vw;
-    const double products = 36.0 * pairs * lanes / tile.vw * 1.2;
-    const double turns = lanes / tile.vw * (600.0 * p.c + 450.0 * p.k);
-    const double pack = training ? 36.0 * pairs * 0.6 : 0.0;
+    const double products = points * pairs * lanes / tile.vw * 1.2;
+    const double turns = lanes / tile.vw * points * (16.5 * p.c + 12.5 * p.k);
+    const double pack = training ? points * pairs * 0.6 : 0.0;
 
     return (products + turns + pack) / direct;
 }
 
+int conv_winograd_rank(int m, double cost2, double cost4)
+{
+    if ((m == 2 ? cost2 : cost4) >= 0.9)
+        return 5;
+    return m == 4 ? 20 : cost2 <= 1.1 * cost4 ? 25 : 15;
+}
+
 int conv_winograd_score(const struct lam_host *host,
-                        const struct conv_geometry *g, int made, bool training)
+                        const struct conv_geometry *g, int made, int m,
+                        bool training)
 {
     if (host->device.kind != LAM_DEVICE_CPU || host->real != LAM_F32 ||
         g->r != 3 || g->s != 3 || g->sh != 1 || g->sw != 1 ||
-        tiles_of(g, &(struct pass){.p = g->h, .q = g->w}) > 1 << 28)
+        tiles_of(g, &(struct pass){.p = g->h, .q = g->w}, m) > 1 << 28)
         return 0;
-    return cost_of(host, g, made, training) < 0.9 ? 20 : 5;
+    return conv_winograd_rank(m, cost_of(host, g, made, 2, training),
+                              cost_of(host, g, made, 4, training));
 }
 
 void conv_winograd_workspace(const struct lam_host *host,
-                             const struct conv_geometry *g, int made,
+                             const struct conv_geometry *g, int made, int m,
                              int64_t *scratch, int64_t *persist)
 {
     const struct pass p = pass_of(g, made);
     const struct tile tile = tile_of(host);
     struct conv_cut cut;
 
-    choose_cut(host, g, made, &cut);
+    choose_cut(host, g, made, m, &cut);
     *scratch = 4 * cut.region * cut.n_workers;
-    *persist = (int64_t)4 * 36 * g->groups *
+    *persist = (int64_t)4 * points_of(m) * g->groups *
                ((int64_t)div_up(p.k, tile.kr) * tile.kr * p.c + PAD);
 }
 
 int conv_winograd_prepare(const struct lam_host *host,
-                          const struct conv_geometry *g, int made,
+                          const struct conv_geometry *g, int made, int m,
                           struct conv_direct *direct)
 {
     const struct tile tile = tile_of(host);
     char options[64];
     int err;
 
-    choose_cut(host, g, made, &direct->cut);
+    choose_cut(host, g, made, m, &direct->cut);
     direct->packed = 0;
-    snprintf(options, sizeof(options), "-DVW=%d -DKR=%d -DNV=%d", tile.vw,
-             tile.kr, tile.nv);
+    snprintf(options, sizeof(options), "-DM=%d -DVW=%d -DKR=%d -DNV=%d", m,
+             tile.vw, tile.kr, tile.nv);
     err = host->kernel(host, conv_winograd_cl, "winograd_pack", options,
                        &direct->pack);
     return err ? err
