@@ -181,8 +181,12 @@ kernel void norm_statistics(const global real *parts, global real *moments,
                            (REAL(1.0) - keep) * (squares / (count - REAL(1.0)));
 }
 
-// y = (x - mean) * weight / sqrt(variance + epsilon) + bias; x and y may be one
-// buffer. mean and spread are read from mean_at and spread_at on; spread is the
+// What relu leaves of v, and of a gradient g where it gave y.
+#define RELU(T, v)    ((v) > (T)(REAL(0.0)) ? (v) : (T)(REAL(0.0)))
+#define GATE(T, g, y) ((y) > (T)(REAL(0.0)) ? (g) : (T)(REAL(0.0)))
+
+// y = (x - mean) * weight / sqrt(variance + epsilon) + bias, or the relu of it;
+// x and y may be one buffer. mean and spread are read from mean_at and spread_at on; spread is the
 // variance if is_variance, else 1 / sqrt(variance + epsilon). weight and bias,
 // of the channels, may be null.
 kernel void norm_apply(const global real *x, global real *y,
@@ -192,7 +196,7 @@ kernel void norm_apply(const global real *x, global real *y,
                        const long size, const long K, const long chunks,
                        const int per, const int C, const int divisor,
                        const int sets, const int is_variance,
-                       const real epsilon)
+                       const real epsilon, const int has_relu)
 {
     const int lane = get_local_id(0);
     const long first = get_group_id(0) * (long)per;
@@ -210,10 +214,19 @@ kernel void norm_apply(const global real *x, global real *y,
         const global real *from = x + plane * size + start;
         global real *to = y + plane * size + start;
 
-        for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH)
-            STORE((LOAD(from + j) - m) * scale + shift, to + j);
-        for (int j = n - n % WIDTH + lane; j < n; j += LANES)
-            to[j] = (from[j] - m) * scale + shift;
+        for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH) {
+            const wide v = (LOAD(from + j) - m) * scale + shift;
+
+            if (has_relu)
+                STORE(RELU(wide, v), to + j);
+            else
+                STORE(v, to + j);
+        }
+        for (int j = n - n % WIDTH + lane; j < n; j += LANES) {
+            const real v = (from[j] - m) * scale + shift;
+
+            to[j] = has_relu ? RELU(real, v) : v;
+        }
     }
 }
 

@@ -1,13 +1,18 @@
-// norm_backward: the gradients of what norm.cl makes, which includes this.
+// norm_backward: the gradients of what norm.cl makes, which includes this. With
+// has_relu, dy is zero where relu gave zero; x says where, so that y need not be
+// kept.
 
 // parts[i] is the sum of dy over chunk i, parts[chunks + i] that of
 // dy * (x - mean).
 kernel void norm_sums(const global real *restrict x,
                       const global real *restrict dy,
                       const global real *restrict moments,
+                      const global real *restrict weight,
+                      const global real *restrict bias,
                       global real *restrict parts, const long size,
                       const long K, const long chunks, const int per,
-                      const int divisor, const int sets)
+                      const int C, const int divisor, const int sets,
+                      const int has_relu)
 {
     local real shared[LANES];
     const int lane = get_local_id(0);
@@ -17,21 +22,31 @@ kernel void norm_sums(const global real *restrict x,
     for (long i = first; i < last; i++) {
         const long start = i % K * CHUNK, plane = i / K;
         const int n = min(size - start, (long)CHUNK);
-        const real m = moments[plane / divisor % sets];
+        const int set = plane / divisor % sets, c = plane % C;
+        const real m = moments[set];
+        const real scale =
+            weight ? weight[c] * moments[sets + set] : moments[sets + set];
+        const real shift = bias ? bias[c] : REAL(0.0);
         const global real *at = x + plane * size + start;
         const global real *g = dy + plane * size + start;
         wide sum = (wide)(REAL(0.0)), product = (wide)(REAL(0.0));
         real rest = REAL(0.0), rest_product = REAL(0.0);
 
         for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH) {
-            const wide v = LOAD(g + j);
+            const wide d = LOAD(at + j) - m;
+            wide v = LOAD(g + j);
 
+            if (has_relu)
+                v = GATE(wide, v, d * scale + shift);
             sum += v;
-            product += v * (LOAD(at + j) - m);
+            product += v * d;
         }
         for (int j = n - n % WIDTH + lane; j < n; j += LANES) {
-            rest += g[j];
-            rest_product += g[j] * (at[j] - m);
+            const real d = at[j] - m;
+            const real v = has_relu ? GATE(real, g[j], d * scale + shift) : g[j];
+
+            rest += v;
+            rest_product += v * d;
         }
         rest = norm_across(TOTAL(sum) + rest, shared);
         rest_product = norm_across(TOTAL(product) + rest_product, shared);
@@ -105,9 +120,10 @@ kernel void norm_means(global real *parts, const global real *moments,
 kernel void norm_gradient(const global real *x, const global real *dy,
                           global real *dx, const global real *parts,
                           const global real *moments, const global real *weight,
-                          const long size, const long K, const long chunks,
-                          const int per, const int C, const int divisor,
-                          const int sets)
+                          const global real *bias, const long size,
+                          const long K, const long chunks, const int per,
+                          const int C, const int divisor, const int sets,
+                          const int has_relu)
 {
     const int lane = get_local_id(0);
     const long first = get_group_id(0) * (long)per;
@@ -122,12 +138,23 @@ kernel void norm_gradient(const global real *x, const global real *dy,
         const real m = moments[set], s = moments[sets + set];
         const real a = weight ? weight[plane % C] * s : s;
         const real b = s * means[set], c = s * means[sets + set];
+        const real shift = bias ? bias[plane % C] : REAL(0.0);
         const global real *at = x + base, *g = dy + base;
         global real *to = dx + base;
 
-        for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH)
-            STORE(LOAD(g + j) * a - b - (LOAD(at + j) - m) * c, to + j);
-        for (int j = n - n % WIDTH + lane; j < n; j += LANES)
-            to[j] = g[j] * a - b - (at[j] - m) * c;
+        for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH) {
+            const wide d = LOAD(at + j) - m;
+            wide v = LOAD(g + j);
+
+            if (has_relu)
+                v = GATE(wide, v, d * a + shift);
+            STORE(v * a - b - d * c, to + j);
+        }
+        for (int j = n - n % WIDTH + lane; j < n; j += LANES) {
+            const real d = at[j] - m;
+            const real v = has_relu ? GATE(real, g[j], d * a + shift) : g[j];
+
+            to[j] = v * a - b - d * c;
+        }
     }
 }

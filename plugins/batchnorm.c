@@ -4,7 +4,8 @@
 // Training takes mean and variance (divided by the count) from the batch and
 // moves the running ones, the variance divided by the count less one; otherwise
 // the running ones serve. backward reads x and the two statistics of a channel,
-// so x must be kept; y need not be.
+// so x must be kept; y need not be, not even with `activation: relu`, which
+// makes relu(y) in the same pass.
 #include "lam/plugin.h"
 
 #include <math.h>
@@ -13,10 +14,13 @@
 
 struct batchnorm_config {
     double momentum, epsilon;
-    int32_t convention, affine;
+    int32_t convention, affine, activation;
 };
 
 enum { PYTORCH, TENSORFLOW };
+enum { NONE, RELU };
+
+static const char *const activations[] = {"none", "relu", NULL};
 
 static const char *const conventions[] = {"pytorch", "tf", NULL};
 
@@ -34,6 +38,9 @@ static const struct lam_param batchnorm_params[] = {
      0},
     {"affine", LAM_PARAM_BOOL, offsetof(struct batchnorm_config, affine),
      "true", 0, 0, NULL, "with weight and bias", 0},
+    {"activation", LAM_PARAM_CHOICE,
+     offsetof(struct batchnorm_config, activation), "none", 0, 0, activations,
+     "none or relu, of the result; a relu behind is taken in by itself", 0},
     {0}};
 
 // The part of the running statistics that stays.
@@ -72,9 +79,11 @@ static int batchnorm_shape(const struct lam_layer *layer,
 
 static int batchnorm_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
+    const struct batchnorm_config *config = layer->config;
     struct norm *n = layer->state;
 
     *n = norm_of(layer, &io->in[0].shape, 0);
+    n->has_relu = config->activation == RELU;
     return norm_prepare(layer, n);
 }
 
@@ -102,7 +111,8 @@ static int batchnorm_backward(struct lam_layer *layer, const struct lam_io *io)
     const struct batchnorm_config *config = layer->config;
 
     return norm_backward(layer, layer->state, io,
-                         config->affine ? &io->weight[0] : NULL);
+                         config->affine ? &io->weight[0] : NULL,
+                         config->affine ? &io->weight[1] : NULL);
 }
 
 static int batchnorm_reference(const struct lam_layer *layer,
@@ -138,8 +148,12 @@ static int batchnorm_reference(const struct lam_layer *layer,
         for (int64_t j = 0; j < N * M; j++) {
             const int64_t at = (j / M * C + c) * M + j % M;
 
-            ref->out[0][at] =
+            double y =
                 (ref->in[0][at] - mean) / sqrt(var + config->epsilon) * w + b;
+
+            if (config->activation == RELU && y < 0.0)
+                y = 0.0;
+            ref->out[0][at] = y;
         }
     }
     return LAM_OK;
@@ -158,7 +172,12 @@ static const struct lam_sample batchnorm_samples[] = {
     {.params = "convention=tf momentum=0.99", .inputs = "3x2x9x2"},
     {.params = "convention=tf momentum=0.9 affine=false", .inputs = "3x4x33x1"},
     {.params = "affine=false epsilon=0.5", .inputs = "1x3x17x16"},
+    {.params = "activation=relu", .inputs = "2x3x5x7"},
+    {.params = "activation=relu affine=false", .inputs = "3x2x71x59"},
     {.params = "", .inputs = "2x3x5x7", .flags = LAM_SAMPLE_EVAL},
+    {.params = "activation=relu",
+     .inputs = "2x3x5x17",
+     .flags = LAM_SAMPLE_EVAL},
     {.params = "affine=false epsilon=1e-3",
      .inputs = "1x2x71x59",
      .flags = LAM_SAMPLE_EVAL},
@@ -190,10 +209,22 @@ static const struct lam_layer_type batchnorm = {
 
 static const struct lam_layer_type *const layers[] = {&batchnorm, NULL};
 
+static const struct lam_fusion fusions[] = {
+    {.first = "batchnorm",
+     .second = "relu",
+     .into = "batchnorm",
+     .kept = 0,
+     .in_training = 1,
+     .needs = "activation=none",
+     .adds = "activation=relu",
+     .summary = "a pass forward and one backward"},
+    {0}};
+
 const struct lam_plugin lam_plugin = {
     .abi_version = LAM_ABI_VERSION,
     .size = sizeof(struct lam_plugin),
     .name = "batchnorm",
     .version = "0.1",
     .layers = layers,
+    .fusions = fusions,
 };

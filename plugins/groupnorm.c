@@ -94,7 +94,8 @@ static int groupnorm_backward(struct lam_layer *layer, const struct lam_io *io)
     const struct groupnorm_config *config = layer->config;
 
     return norm_backward(layer, layer->state, io,
-                         config->affine ? &io->weight[0] : NULL);
+                         config->affine ? &io->weight[0] : NULL,
+                         config->affine ? &io->weight[1] : NULL);
 }
 
 static int groupnorm_reference(const struct lam_layer *layer,

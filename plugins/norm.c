@@ -40,7 +40,7 @@ void norm_shape(const struct norm *n, struct lam_shapes *shapes)
     shapes->aux[0] = (struct lam_shape){
         .dtype = x->dtype, .rank = 1, .dim = {2 * (int64_t)n->sets}};
     shapes->backward_in = 1;
-    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE;
+    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_RUN_AGAIN;
     shapes->run_scratch = shapes->backward_scratch =
         2 * (n->chunks + n->sets) * n->bytes;
 }
@@ -151,9 +151,10 @@ int norm_apply(const struct lam_layer *layer, const struct norm *n,
         LAM_ARG_INT(n->sets),
         LAM_ARG_INT(is_variance),
         LAM_ARG_REAL(terms->epsilon),
+        LAM_ARG_INT(n->has_relu),
     };
 
-    return norm_launch(layer, n, n->apply, args, 17, norm_groups(n));
+    return norm_launch(layer, n, n->apply, args, 18, norm_groups(n));
 }
 
 int norm_run(const struct lam_layer *layer, const struct norm *n,
@@ -162,7 +163,8 @@ int norm_run(const struct lam_layer *layer, const struct norm *n,
     const struct lam_tensor *moments =
         io->training ? &io->aux[0] : &io->scratch;
     const int64_t at = io->training ? 0 : 2 * n->chunks;
-    const int err = norm_measure(layer, n, io, terms, moments, at);
+    const int err =
+        io->again ? LAM_OK : norm_measure(layer, n, io, terms, moments, at);
 
     return err ? err
                : norm_apply(layer, n, io, terms, moments, at, moments,
@@ -190,7 +192,8 @@ static int norm_weight_gradients(const struct lam_layer *layer,
 
 static int norm_input_gradient(const struct lam_layer *layer,
                                const struct norm *n, const struct lam_io *io,
-                               const struct lam_tensor *weight)
+                               const struct lam_tensor *weight,
+                               const struct lam_tensor *bias)
 {
     const struct lam_arg means[] = {
         LAM_ARG_TENSOR(&io->scratch), LAM_ARG_TENSOR(&io->aux[0]),
@@ -201,41 +204,39 @@ static int norm_input_gradient(const struct lam_layer *layer,
         LAM_ARG_INT(n->sets),
     };
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(&io->in[0]),
-        LAM_ARG_TENSOR(&io->d_out[0]),
-        LAM_ARG_TENSOR(&io->d_in[0]),
-        LAM_ARG_TENSOR(&io->scratch),
-        LAM_ARG_TENSOR(&io->aux[0]),
-        LAM_ARG_TENSOR(weight),
-        LAM_ARG_LONG(n->size),
-        LAM_ARG_LONG(n->K),
-        LAM_ARG_LONG(n->chunks),
-        LAM_ARG_INT(n->per),
-        LAM_ARG_INT(n->C),
-        LAM_ARG_INT(n->divisor),
-        LAM_ARG_INT(n->sets),
+        LAM_ARG_TENSOR(&io->in[0]),   LAM_ARG_TENSOR(&io->d_out[0]),
+        LAM_ARG_TENSOR(&io->d_in[0]), LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_TENSOR(&io->aux[0]),  LAM_ARG_TENSOR(weight),
+        LAM_ARG_TENSOR(bias),         LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),           LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->per),          LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),      LAM_ARG_INT(n->sets),
+        LAM_ARG_INT(n->has_relu),
     };
     const int err = norm_launch(layer, n, n->means, means, 11, n->sets);
 
     return err ? err
-               : norm_launch(layer, n, n->gradient, args, 13, norm_groups(n));
+               : norm_launch(layer, n, n->gradient, args, 15, norm_groups(n));
 }
 
 int norm_backward(const struct lam_layer *layer, const struct norm *n,
-                  const struct lam_io *io, const struct lam_tensor *weight)
+                  const struct lam_io *io, const struct lam_tensor *weight,
+                  const struct lam_tensor *bias)
 {
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(&io->in[0]),  LAM_ARG_TENSOR(&io->d_out[0]),
-        LAM_ARG_TENSOR(&io->aux[0]), LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_TENSOR(&io->aux[0]), LAM_ARG_TENSOR(weight),
+        LAM_ARG_TENSOR(bias),        LAM_ARG_TENSOR(&io->scratch),
         LAM_ARG_LONG(n->size),       LAM_ARG_LONG(n->K),
         LAM_ARG_LONG(n->chunks),     LAM_ARG_INT(n->per),
-        LAM_ARG_INT(n->divisor),     LAM_ARG_INT(n->sets),
+        LAM_ARG_INT(n->C),           LAM_ARG_INT(n->divisor),
+        LAM_ARG_INT(n->sets),        LAM_ARG_INT(n->has_relu),
     };
-    int err = norm_launch(layer, n, n->sums, args, 10, norm_groups(n));
+    int err = norm_launch(layer, n, n->sums, args, 14, norm_groups(n));
 
     if (!err && weight && (io->d_weight[0].buffer || io->d_weight[1].buffer))
         err = norm_weight_gradients(layer, n, io);
     if (!err && io->d_in[0].buffer)
-        err = norm_input_gradient(layer, n, io, weight);
+        err = norm_input_gradient(layer, n, io, weight, bias);
     return err;
 }

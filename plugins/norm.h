@@ -14,7 +14,7 @@ enum {
 // work-group; sets of `planes` planes, see cl/norm.cl.
 struct norm {
     int64_t size, K, chunks;
-    int32_t N, C, sets, planes, divisor, step, per, lanes, bytes;
+    int32_t N, C, sets, planes, divisor, step, per, lanes, bytes, has_relu;
     struct lam_kernel *moments, *statistics, *apply;
     struct lam_kernel *sums, *weights, *means, *gradient;
 };
@@ -47,8 +47,9 @@ int norm_apply(const struct lam_layer *layer, const struct norm *n,
 int norm_run(const struct lam_layer *layer, const struct norm *n,
              const struct lam_io *io, const struct norm_terms *terms);
 
-// weight and bias are weights 0 and 1, or there are none (weight is NULL).
+// weight and bias are weights 0 and 1, or there are none (both are NULL).
 int norm_backward(const struct lam_layer *layer, const struct norm *n,
-                  const struct lam_io *io, const struct lam_tensor *weight);
+                  const struct lam_io *io, const struct lam_tensor *weight,
+                  const struct lam_tensor *bias);
 
 #endif

@@ -93,6 +93,9 @@ static void bind_node(struct lam_session *s, int i)
 
         t->in[k].shape = t->d_in[k].shape = *shape;
         t->in[k].buffer = tenant_buffer(s, s->plan->value[node->in[k]]);
+        t->kept[k] = t->in[k];
+        if (s->plan->again[node->in[k]] >= 0)
+            t->kept[k].buffer = tenant_buffer(s, s->plan->again[node->in[k]]);
         if (np->wants[k])
             t->d_in[k].buffer = tenant_buffer(
                 s, np->sum[k] >= 0 ? np->sum[k] : s->plan->grad[node->in[k]]);
@@ -102,6 +105,8 @@ static void bind_node(struct lam_session *s, int i)
         t->out[k].buffer = tenant_buffer(s, s->plan->value[node->out[k]]);
         t->d_out[k].buffer = tenant_buffer(s, s->plan->grad[node->out[k]]);
     }
+    t->again = t->out[0];
+    t->again.buffer = tenant_buffer(s, s->plan->again[node->out[0]]);
     for (int k = 0; k < node->shapes.n_weight; k++) {
         t->weight[k].shape = t->d_weight[k].shape =
             node->shapes.weight[k].shape;
@@ -135,7 +140,7 @@ void lam_session_io(const struct lam_session *s, int i, int pass,
                           .n_out = node->shapes.n_out,
                           .n_weight = node->shapes.n_weight,
                           .n_aux = node->shapes.n_aux,
-                          .in = t->in,
+                          .in = pass == LAM_PASS_RUN ? t->in : t->kept,
                           .out = t->out,
                           .weight = t->weight,
                           .aux = t->aux,

@@ -19,6 +19,8 @@ void lam_session_plan_destroy(struct lam_session_plan *plan)
     free(plan->nodes);
     free(plan->value);
     free(plan->grad);
+    free(plan->again);
+    free(plan->again_before);
     free(plan->tenants);
     free(plan->slots);
     free(plan);
@@ -182,6 +184,51 @@ static int value_last(const struct planner *p, int value)
     return last;
 }
 
+// The first node, in the order of backward passes, that reads a value there; -1
+// if none does.
+static int first_reader(const struct planner *p, int value)
+{
+    for (int i = p->graph->n_nodes - 1; i >= 0; i--)
+        for (int k = 0; k < p->graph->nodes[i].shapes.n_in; k++)
+            if (p->graph->nodes[i].in[k] == value &&
+                p->plan->nodes[i].runs_backward &&
+                p->graph->nodes[i].shapes.backward_in >> k & 1)
+                return i;
+    return -1;
+}
+
+// Whether a value can be made again when backward wants it: from inputs that
+// are kept anyhow.
+static bool is_made_again(const struct planner *p, int value)
+{
+    const struct lam_value *v = &p->graph->values[value];
+    const struct lam_node *node =
+        v->producer < 0 ? NULL : &p->graph->nodes[v->producer];
+
+    if (!node || !(node->shapes.flags & LAM_RUN_AGAIN) ||
+        node->shapes.n_out != 1 || node->shapes.backward_out & 1 ||
+        !p->plan->nodes[v->producer].runs_backward || v->is_output ||
+        value == p->options->loss || p->options->keep_all)
+        return false;
+    for (int k = 0; k < node->shapes.n_in; k++)
+        if (!(node->shapes.backward_in >> k & 1) ||
+            p->plan->again[node->in[k]] >= 0)
+            return false;
+    return first_reader(p, value) >= 0;
+}
+
+// Time of the last reader of a value that runs forward.
+static int forward_last(const struct planner *p, int value)
+{
+    int last = p->graph->values[value].producer;
+
+    for (int i = last + 1; i < p->graph->n_nodes; i++)
+        for (int k = 0; k < p->graph->nodes[i].shapes.n_in; k++)
+            if (p->graph->nodes[i].in[k] == value)
+                last = i;
+    return last;
+}
+
 static void plan_values(struct planner *p)
 {
     const struct lam_graph *graph = p->graph;
@@ -190,11 +237,17 @@ static void plan_values(struct planner *p)
     for (int i = 0; i < graph->n_values; i++) {
         const struct lam_value *v = &graph->values[i];
         const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
-        const int last = value_last(p, i);
+        int last = value_last(p, i);
         const struct lam_node *node =
             v->producer < 0 ? NULL : &graph->nodes[v->producer];
         int source = -1;
 
+        if (is_made_again(p, i)) {
+            plan->again_before[i] = first_reader(p, i);
+            plan->again[i] = tenant_add(
+                p, bytes, backward_time(p, plan->again_before[i]), last);
+            last = forward_last(p, i);
+        }
         if (node && v->output == 0 && node->shapes.flags & LAM_RUN_INPLACE &&
             !p->options->keep_all)
             source = plan->value[node->in[0]];
@@ -322,7 +375,7 @@ static void clear_indices(struct lam_session_plan *plan,
                           const struct lam_graph *graph)
 {
     for (int i = 0; i < graph->n_values; i++)
-        plan->value[i] = plan->grad[i] = -1;
+        plan->value[i] = plan->grad[i] = plan->again[i] = -1;
     for (int i = 0; i < graph->n_nodes; i++) {
         struct lam_node_plan *np = &plan->nodes[i];
 
@@ -343,7 +396,7 @@ int lam_session_plan_create(const struct lam_graph *graph,
     const size_t n_values = (size_t)graph->n_values + 1;
     const size_t n_nodes = (size_t)graph->n_nodes + 1;
     const size_t n_tenants =
-        2 * n_values +
+        3 * n_values +
         n_nodes * (2 + LAM_MAX_AUX + LAM_MAX_IN + LAM_MAX_WEIGHT);
     struct planner p = {.graph = graph, .options = options};
     const bool is_training = options->training && options->loss >= 0;
@@ -356,10 +409,12 @@ int lam_session_plan_create(const struct lam_graph *graph,
     p.plan->nodes = calloc(n_nodes, sizeof(*p.plan->nodes));
     p.plan->value = calloc(n_values, sizeof(*p.plan->value));
     p.plan->grad = calloc(n_values, sizeof(*p.plan->grad));
+    p.plan->again = calloc(n_values, sizeof(*p.plan->again));
+    p.plan->again_before = calloc(n_values, sizeof(*p.plan->again_before));
     p.plan->tenants = calloc(n_tenants, sizeof(*p.plan->tenants));
     p.plan->slots = calloc(n_tenants, sizeof(*p.plan->slots));
-    if (!p.plan->nodes || !p.plan->value || !p.plan->grad || !p.plan->tenants ||
-        !p.plan->slots)
+    if (!p.plan->nodes || !p.plan->value || !p.plan->grad || !p.plan->again ||
+        !p.plan->again_before || !p.plan->tenants || !p.plan->slots)
         goto fail;
     clear_indices(p.plan, graph);
     for (int i = 0; i < graph->n_nodes; i++)

@@ -24,6 +24,10 @@ struct lam_node_plan {
 struct lam_session_plan {
     struct lam_node_plan *nodes;
     int *value, *grad; // tenants by value, -1 where there is none
+    // Values that are made again for backward instead of being kept: their
+    // second tenants, -1 where there is none, and the node before whose
+    // backward that is done.
+    int *again, *again_before;
     struct lam_tenant *tenants;
     int n_tenants;
     int64_t *slots; // bytes

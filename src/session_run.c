@@ -57,19 +57,47 @@ int lam_session_write_grad(struct lam_session *s, const void *src)
     return lam_buffer_write(buffer, 0, lam_shape_bytes(&v->shape), src);
 }
 
-static int run_node(struct lam_session *s, int i, uint64_t seed)
+static int call_run(struct lam_session *s, int i, struct lam_io *io)
 {
     struct lam_node *node = &s->graph->nodes[i];
     const struct lam_variant *v = s->plan->nodes[i].variant[LAM_PASS_RUN];
-    struct lam_io io;
-    int err;
+    const int err =
+        v ? v->run(&node->layer, io) : node->layer.type->run(&node->layer, io);
 
-    lam_session_io(s, i, LAM_PASS_RUN, &io);
-    io.seed = lam_rng_hash(seed, node->name);
-    err = v ? v->run(&node->layer, &io)
-            : node->layer.type->run(&node->layer, &io);
     if (err)
         lam_fail(s->ctx, err, "%s: its forward run failed", node->name);
+    return err;
+}
+
+static int run_node(struct lam_session *s, int i, uint64_t seed)
+{
+    struct lam_io io;
+
+    lam_session_io(s, i, LAM_PASS_RUN, &io);
+    io.seed = lam_rng_hash(seed, s->graph->nodes[i].name);
+    return call_run(s, i, &io);
+}
+
+// Makes the inputs of node i again that were not kept for its backward pass.
+static int run_again(struct lam_session *s, int i)
+{
+    const struct lam_graph *graph = s->graph;
+    int err = LAM_OK;
+
+    for (int k = 0; k < graph->nodes[i].shapes.n_in && !err; k++) {
+        const int value = graph->nodes[i].in[k];
+        const int producer = graph->values[value].producer;
+        struct lam_io io;
+
+        if (s->plan->again[value] < 0 || s->plan->again_before[value] != i)
+            continue;
+        lam_session_io(s, producer, LAM_PASS_RUN, &io);
+        io.seed = lam_rng_hash(s->seed, graph->nodes[producer].name);
+        io.out = &s->tensors[producer].again;
+        io.scratch = (struct lam_tensor){0};
+        io.again = 1;
+        err = call_run(s, producer, &io);
+    }
     return err;
 }
 
@@ -191,8 +219,11 @@ int lam_session_backward(struct lam_session *s, double scale, bool first)
             err = host->fill(host, &d_loss, scale);
     }
     for (int i = s->graph->n_nodes - 1; i >= 0 && !err; i--)
-        if (s->plan->nodes[i].runs_backward)
-            err = backward_node(s, i, first);
+        if (s->plan->nodes[i].runs_backward) {
+            err = run_again(s, i);
+            if (!err)
+                err = backward_node(s, i, first);
+        }
     return err;
 }
 

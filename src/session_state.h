@@ -11,6 +11,8 @@ struct weight_buffers {
 
 struct node_tensors {
     struct lam_tensor in[LAM_MAX_IN], out[LAM_MAX_OUT];
+    struct lam_tensor kept[LAM_MAX_IN]; // in, as backward finds it
+    struct lam_tensor again;            // out[0], made again
     struct lam_tensor weight[LAM_MAX_WEIGHT], aux[LAM_MAX_AUX];
     struct lam_tensor d_in[LAM_MAX_IN], d_out[LAM_MAX_OUT];
     struct lam_tensor d_weight[LAM_MAX_WEIGHT];

@@ -249,8 +249,11 @@ struct lam_weight {
 };
 
 enum {
-    LAM_RUN_INPLACE = 1,     // out[0] may be the buffer of in[0]
-    LAM_BACKWARD_INPLACE = 2 // d_in[0] may be the buffer of d_out[0]
+    LAM_RUN_INPLACE = 1,      // out[0] may be the buffer of in[0]
+    LAM_BACKWARD_INPLACE = 2, // d_in[0] may be the buffer of d_out[0]
+    // out[0] need not be kept for backward: `run` can make it again, cheaply,
+    // see `again`. Counts where backward reads all inputs.
+    LAM_RUN_AGAIN = 4
 };
 
 // What `shape` reads and fills in. The core sets n_in, in, training and zeroes
@@ -293,6 +296,9 @@ struct lam_io {
     int32_t training;
     uint64_t seed;            // differs by layer and step; same in backward
     uint64_t weights_version; // changes whenever a weight has changed
+    // 1: `run` is called once more, before backward: it makes out[0] as before
+    // from in, weights and aux, and writes nothing else. There is no scratch.
+    int32_t again;
 };
 
 enum lam_pass {

@@ -13,7 +13,7 @@
 #include "session.h"
 #include "shape.h"
 
-enum { MAX = 1 << 16 };
+enum { MAX = 1 << 16, MAX_WEIGHTS = 16 };
 
 static int failures;
 
@@ -27,7 +27,7 @@ static int failures;
         }                                                                      \
     } while (0)
 
-static const char text[] =
+static const char phases[] =
     "format: 1\n"
     "name: test\n"
     "inputs:\n"
@@ -38,6 +38,24 @@ static const char text[] =
     "  - {name: b, type: conv2d, filters: 4, kernel: 3}\n"
     "  - {name: larger, type: resize, scale: 3}\n"
     "  - {name: c, type: conv2d, filters: 1, kernel: 3, stride: 2}\n"
+    "outputs: [c]\n";
+
+// Batch norm and relu in training; what the second convolution and the pool
+// read is made again for their gradients.
+static const char norms[] =
+    "format: 1\n"
+    "name: test\n"
+    "inputs:\n"
+    "  image: [N, 3, 7, 6]\n"
+    "layers:\n"
+    "  - {name: a, type: conv2d, filters: 5, kernel: 3, bias: false}\n"
+    "  - {name: an, type: batchnorm}\n"
+    "  - {name: ar, type: relu}\n"
+    "  - {name: b, type: conv2d, filters: 6, kernel: 3}\n"
+    "  - {name: bn, type: batchnorm, affine: false, epsilon: 0.5}\n"
+    "  - {name: br, type: relu}\n"
+    "  - {name: small, type: maxpool, kernel: 2}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 1}\n"
     "outputs: [c]\n";
 
 // Batch norm at inference, behind each kind of convolution.
@@ -61,7 +79,8 @@ static const char inference[] =
 struct run {
     struct lam_graph *graph;
     struct lam_session *session;
-    float *y, *dx, *grads[8];
+    float *y, *dx;
+    float *grads[MAX_WEIGHTS]; // of a state, the state
 };
 
 static void fill(float *values, int64_t n, int seed)
@@ -88,13 +107,15 @@ static int write_all(struct run *r, struct lam_context *ctx)
 }
 
 static int run(struct lam_context *ctx, struct lam_registry *registry,
-               struct lam_queue *queue, struct lam_host *host, bool is_fused,
-               struct run *r)
+               struct lam_queue *queue, struct lam_host *host, const char *text,
+               bool is_fused, bool keep_all, struct run *r)
 {
     static float ones[MAX];
     struct lam_model *model;
-    struct lam_session_options options = {
-        .training = 1, .micro_batches = 1, .want_input_grad = true};
+    struct lam_session_options options = {.training = 1,
+                                          .micro_batches = 1,
+                                          .want_input_grad = true,
+                                          .keep_all = keep_all};
     int err = lam_model_parse(ctx, "text", text, strlen(text), NULL, 0, &model);
 
     if (!err)
@@ -126,7 +147,9 @@ static int run(struct lam_context *ctx, struct lam_registry *registry,
                                     lam_graph_find(r->graph, "image"), r->dx);
     for (int i = 0; i < r->graph->n_weights && !err; i++) {
         r->grads[i] = calloc(MAX, sizeof(float));
-        err = lam_session_grad_read(r->session, i, r->grads[i]);
+        err = r->graph->weights[i].is_trained
+                  ? lam_session_grad_read(r->session, i, r->grads[i])
+                  : lam_session_weight_read(r->session, i, r->grads[i]);
     }
     lam_model_destroy(model);
     return err;
@@ -197,7 +220,7 @@ static bool close_to(const float *a, const float *b)
 
 static void close_run(struct run *r)
 {
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < MAX_WEIGHTS; i++)
         free(r->grads[i]);
     free(r->y);
     free(r->dx);
@@ -229,6 +252,45 @@ static bool same(const float *a, const float *b)
     return memcmp(a, b, MAX * sizeof(*a)) == 0;
 }
 
+static void check_same(const struct run *a, const struct run *b)
+{
+    CHECK(a->graph->n_weights == b->graph->n_weights, "weights");
+    CHECK(same(a->y, b->y), "outputs differ");
+    CHECK(same(a->dx, b->dx), "gradients of the input differ");
+    for (int i = 0; i < a->graph->n_weights; i++) {
+        CHECK(strcmp(a->graph->weights[i].name, b->graph->weights[i].name) == 0,
+              "weight %s was %s", b->graph->weights[i].name,
+              a->graph->weights[i].name);
+        CHECK(same(a->grads[i], b->grads[i]), "gradients of %s differ",
+              b->graph->weights[i].name);
+    }
+}
+
+// Both ways of keeping, as written and merged: the same bits.
+static void check_norms(struct lam_context *ctx, struct lam_registry *registry,
+                        struct lam_queue *queue, struct lam_host *host)
+{
+    struct run runs[4] = {0};
+    int err = LAM_OK;
+
+    for (int i = 0; i < 4 && !err; i++)
+        err = run(ctx, registry, queue, host, norms, i & 1, i & 2, &runs[i]);
+    CHECK(!err, "%s", ctx->error);
+    if (!err) {
+        CHECK(runs[0].graph->n_nodes == 8, "%d layers", runs[0].graph->n_nodes);
+        CHECK(runs[1].graph->n_nodes == 6, "%d layers", runs[1].graph->n_nodes);
+        CHECK(lam_session_plan(runs[1].session)->activations <
+                  lam_session_plan(runs[0].session)->activations,
+              "nothing was saved");
+        check_same(&runs[2], &runs[3]);
+        check_same(&runs[2], &runs[0]);
+        check_same(&runs[2], &runs[1]);
+        CHECK(!lam_session_intact(runs[1].session), "%s", ctx->error);
+    }
+    for (int i = 0; i < 4; i++)
+        close_run(&runs[i]);
+}
+
 int main(void)
 {
     struct lam_context ctx = {0};
@@ -247,29 +309,20 @@ int main(void)
     if (!err)
         err = lam_host_init(&host, &ctx, queue, LAM_F32);
     if (!err)
-        err = run(&ctx, registry, queue, &host, false, &plain);
+        err = run(&ctx, registry, queue, &host, phases, false, false, &plain);
     if (!err)
-        err = run(&ctx, registry, queue, &host, true, &fused);
+        err = run(&ctx, registry, queue, &host, phases, true, false, &fused);
     CHECK(!err, "%s", ctx.error);
     if (!err) {
         CHECK(plain.graph->n_nodes == 5, "%d layers", plain.graph->n_nodes);
         CHECK(fused.graph->n_nodes == 4, "%d layers: a stride stays two",
               fused.graph->n_nodes);
-        CHECK(plain.graph->n_weights == fused.graph->n_weights, "weights");
-        CHECK(same(plain.y, fused.y), "outputs differ");
-        CHECK(same(plain.dx, fused.dx), "gradients of the input differ");
-        for (int i = 0; i < fused.graph->n_weights; i++) {
-            CHECK(strcmp(plain.graph->weights[i].name,
-                         fused.graph->weights[i].name) == 0,
-                  "weight %s was %s", fused.graph->weights[i].name,
-                  plain.graph->weights[i].name);
-            CHECK(same(plain.grads[i], fused.grads[i]),
-                  "gradients of %s differ", fused.graph->weights[i].name);
-        }
+        check_same(&plain, &fused);
         CHECK(!lam_session_intact(fused.session), "%s", ctx.error);
     }
     close_run(&plain);
     close_run(&fused);
+    check_norms(&ctx, registry, queue, &host);
     check_inference(&ctx, registry, queue, &host);
     lam_host_finish(&host);
     lam_queue_close(queue);
