@@ -8,25 +8,35 @@
 #include "rng.h"
 #include "shape.h"
 
-// Normal numbers; 0 or 1 for labels.
-static int fill_input(struct lam_session *s, const struct lam_graph *graph,
-                      int value)
+static float *numbers(int64_t n, const char *name, bool is_label)
 {
-    const struct lam_value *v = &graph->values[value];
-    const int64_t n = lam_shape_elements(&v->shape);
-    const bool is_label = strcmp(v->name, "target") == 0;
-    const uint64_t seed = lam_rng_hash(1, v->name);
+    const uint64_t seed = lam_rng_hash(1, name);
     float *data = malloc((size_t)n * sizeof(*data));
-    int err;
 
-    if (!data)
-        return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; data && i < n; i++) {
         const uint64_t bits = lam_rng_bits(seed, (uint64_t)i);
 
         data[i] = is_label ? (float)(bits >> 63)
                            : 2.0f * (float)(bits >> 40) * 0x1p-24f - 1.0f;
     }
+    return data;
+}
+
+float *lam_bench_numbers(int64_t n, const char *name)
+{
+    return numbers(n, name, false);
+}
+
+int lam_bench_fill(struct lam_session *s, const struct lam_graph *graph,
+                   int value)
+{
+    const struct lam_value *v = &graph->values[value];
+    float *data = numbers(lam_shape_elements(&v->shape), v->name,
+                          strcmp(v->name, "target") == 0);
+    int err;
+
+    if (!data)
+        return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
     err = lam_session_write(s, value, data);
     free(data);
     return err;
@@ -55,19 +65,24 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+struct lam_spread lam_bench_spread(double *ms, int n)
+{
+    qsort(ms, (size_t)n, sizeof(*ms), compare);
+    return (struct lam_spread){.median = 0.5 * (ms[(n - 1) / 2] + ms[n / 2]),
+                               .min = ms[0],
+                               .quartile = ms[(n - 1) / 4],
+                               .three_quartile = ms[3 * (n - 1) / 4]};
+}
+
 static int summarise(struct lam_context *ctx, struct lam_bench *bench)
 {
-    double *sorted = malloc(sizeof(*sorted) * (size_t)bench->n);
-    const int n = bench->n;
+    const size_t bytes = sizeof(double) * (size_t)bench->n;
+    double *sorted = malloc(bytes);
 
     if (!sorted)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
-    memcpy(sorted, bench->all_ms, sizeof(*sorted) * (size_t)n);
-    qsort(sorted, (size_t)n, sizeof(*sorted), compare);
-    bench->min_ms = sorted[0];
-    bench->median_ms = 0.5 * (sorted[(n - 1) / 2] + sorted[n / 2]);
-    bench->quartile_ms = sorted[(n - 1) / 4];
-    bench->three_quartile_ms = sorted[3 * (n - 1) / 4];
+    memcpy(sorted, bench->all_ms, bytes);
+    bench->spread = lam_bench_spread(sorted, bench->n);
     free(sorted);
     return LAM_OK;
 }
@@ -84,7 +99,7 @@ static int open_session(struct lam_graph **graph, struct lam_queue *queue,
         err = lam_session_init(*session, 1);
     for (int i = 0; i < (*graph)->n_values && !err; i++)
         if ((*graph)->values[i].producer < 0)
-            err = fill_input(*session, *graph, i);
+            err = lam_bench_fill(*session, *graph, i);
     return err ? err : lam_session_finish(*session);
 }
 
@@ -99,7 +114,8 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
                                          .optimizer = optimizer,
                                          .optimizer_config = optimizer_config,
                                          .micro_batches = 1,
-                                         .variants = options->variants};
+                                         .variants = options->variants,
+                                         .tuning = lam_queue_tuning(queue)};
     const double started = lam_clock();
     struct lam_context *ctx = (*graph)->ctx;
     int64_t t = 1;

@@ -12,10 +12,14 @@ struct lam_bench_options {
     bool no_fuse;
 };
 
+struct lam_spread {
+    double median, min, quartile, three_quartile;
+};
+
 struct lam_bench {
     double create_s; // session: memory, kernels from the cache or the driver
     double first_ms; // the first step, which may compile kernels
-    double median_ms, min_ms, quartile_ms, three_quartile_ms;
+    struct lam_spread spread;
     double *all_ms; // repeats of them, in order
     int n;
     struct lam_memory memory;
@@ -33,5 +37,13 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
                   const struct lam_bench_options *options,
                   struct lam_bench *bench, struct lam_session **session);
 void lam_bench_free(struct lam_bench *bench);
+
+// Sorts the n > 0 times.
+struct lam_spread lam_bench_spread(double *ms, int n);
+// Writes numbers in [-1, 1) drawn from the name of an input; 0 or 1 to one that
+// is called "target".
+int lam_bench_fill(struct lam_session *session, const struct lam_graph *graph,
+                   int value);
+float *lam_bench_numbers(int64_t n, const char *name); // to free(), or NULL
 
 #endif

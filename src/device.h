@@ -8,6 +8,7 @@
 
 struct lam_queue;  // device, context and in-order queue
 struct lam_buffer; // what lam_tensor.buffer points at
+struct lam_tuning; // tuning.h
 
 // One row of `lamina devices`.
 struct lam_device_row {
@@ -31,6 +32,7 @@ struct lam_queue_options {
     bool canary;       // guard the end of each buffer, see lam_buffer_intact
     int profile;       // 1: keep event times, see lam_queue_profile
     const char *cache; // folder of built programs; NULL: $XDG_CACHE_HOME/lamina
+    bool tuned;        // read what was measured on the device, see tuning.h
 };
 
 int lam_queue_open(struct lam_context *ctx,
@@ -39,6 +41,8 @@ int lam_queue_open(struct lam_context *ctx,
 void lam_queue_close(struct lam_queue *queue); // NULL is fine
 const struct lam_device_row *lam_queue_device(const struct lam_queue *queue);
 struct lam_context *lam_queue_context(const struct lam_queue *queue);
+// What was measured; NULL unless the queue was opened with `tuned`.
+struct lam_tuning *lam_queue_tuning(const struct lam_queue *queue);
 
 // Waits for all that was enqueued. LAM_ELOST after the time-out, naming the
 // last kernel; nothing may be done with the queue then but close it.

@@ -217,7 +217,8 @@ static int round_up(int n, int multiple)
 static int sized_open(struct lam_predictor *p, struct sized *s, int height,
                       int width)
 {
-    const struct lam_session_options options = {.loss = -1};
+    const struct lam_session_options options = {
+        .loss = -1, .tuning = lam_queue_tuning(p->queue)};
     bool fits = false;
     int err = LAM_OK;
 

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cache_folder.h"
 #include "program_cache.h"
 #include "sha256.h"
 
@@ -39,23 +40,6 @@ void lam_program_key(const struct lam_queue *q, const char *prelude,
     lam_sha256_hex(digest, key);
 }
 
-// Makes a folder and those above it. Binaries of others are never given to a
-// driver, so it must be ours and no one else's to write.
-static bool make_folder(char *path)
-{
-    struct stat info;
-
-    for (char *at = path + 1; *at; at++)
-        if (*at == '/') {
-            *at = '\0';
-            mkdir(path, 0700);
-            *at = '/';
-        }
-    mkdir(path, 0700);
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode) &&
-           info.st_uid == geteuid() && !(info.st_mode & (S_IWGRP | S_IWOTH));
-}
-
 static bool driver_has_cache(const struct lam_queue *q)
 {
     const char *always = getenv("LAM_CACHE_ALWAYS");
@@ -68,24 +52,14 @@ static bool driver_has_cache(const struct lam_queue *q)
 
 void lam_program_cache_open(struct lam_queue *q, const char *wanted)
 {
-    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char folder[sizeof(q->cache)];
-    int n = 0;
 
     q->cache[0] = '\0';
     if (driver_has_cache(q))
         return;
-    if (wanted)
-        n = snprintf(folder, sizeof(folder), "%s", wanted);
-    else if (base && base[0])
-        n = snprintf(folder, sizeof(folder), "%s/lamina", base);
-    else if (home && home[0])
-        n = snprintf(folder, sizeof(folder), "%s/.cache/lamina", home);
-    if (n == 0)
-        return;
-    if (n < (int)sizeof(folder) && make_folder(folder))
-        memcpy(q->cache, folder, (size_t)n + 1);
-    else
+    if (lam_cache_folder(wanted, NULL, folder, sizeof(folder)))
+        strcpy(q->cache, folder);
+    else if (folder[0])
         lam_log(q->ctx, LAM_LOG_WARNING,
                 "built programs are not kept: '%s' is no folder that we alone "
                 "may write",

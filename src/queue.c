@@ -6,6 +6,7 @@
 
 #include "program_cache.h"
 #include "queue.h"
+#include "tuning.h"
 
 const char *lam_cl_error_name(cl_int error)
 {
@@ -168,6 +169,13 @@ int lam_queue_open(struct lam_context *ctx,
             q->row.info.compute_units,
             (double)q->row.info.global_bytes / 0x1p30);
     lam_program_cache_open(q, options->cache);
+    if (options->tuned) {
+        err = lam_tuning_open(ctx, &q->row, NULL, &q->tuning);
+        if (err) {
+            lam_queue_close(q);
+            return err;
+        }
+    }
     *queue = q;
     return LAM_OK;
 }
@@ -192,7 +200,13 @@ void lam_queue_close(struct lam_queue *q)
         free(t->name);
         free(t);
     }
+    lam_tuning_close(q->tuning);
     free(q);
+}
+
+struct lam_tuning *lam_queue_tuning(const struct lam_queue *q)
+{
+    return q->tuning;
 }
 
 const struct lam_device_row *lam_queue_device(const struct lam_queue *q)

@@ -64,6 +64,7 @@ struct lam_queue {
     bool is_lost;     // nothing more is enqueued
     bool is_hung;     // nor released: a driver may wait in a release for ever
     char cache[1024]; // folder of built programs, "" for none
+    struct lam_tuning *tuning;
     const char *last; // name of the last kernel enqueued
     size_t allocated, peak;
     int n_buffers, n_programs, n_hits;

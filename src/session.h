@@ -7,6 +7,7 @@
 #include "graph.h"
 
 struct lam_session;
+struct lam_tuning; // tuning.h
 
 // What a session takes, in bytes, known before anything is allocated.
 struct lam_memory {
@@ -26,8 +27,8 @@ struct lam_session_options {
     bool keep_all;        // no slot is shared: every value stays readable
     bool free_inputs;     // inputs need not survive a run: layers may work in
                           // place on them
-    // Forces a variant, "conv2d=plain,..." ; NULL: the highest score.
-    const char *variants;
+    const char *variants; // asked for, see variants.h; NULL: none
+    const struct lam_tuning *tuning; // what was measured; NULL: nothing
 };
 
 // Pure: sizes only.
@@ -85,5 +86,10 @@ int lam_session_intact(struct lam_session *session);
 const struct lam_memory *lam_session_plan(const struct lam_session *session);
 // One line per node and pass: name, variant, why; a text to free().
 char *lam_session_explain(const struct lam_session *session);
+// Name of the variant that serves a pass of a node.
+const char *lam_session_variant(const struct lam_session *session, int node,
+                                int pass);
+// All variants taken, in the form of `variants` above; a text to free().
+char *lam_session_variants(const struct lam_session *session);
 
 #endif

@@ -61,54 +61,6 @@ static void tenant_extend(struct planner *p, int tenant, int first, int last)
         t->last = last;
 }
 
-// The part of "conv2d=direct,up1.conv=plain" that speaks of this layer: by its
-// name before its type. Copies the variant's name; false if there is none.
-static bool variant_forced(const char *text, const struct lam_node *node,
-                           char *name, size_t size)
-{
-    const char *const keys[] = {node->name, node->layer.type->name};
-
-    for (int k = 0; k < 2 && text; k++)
-        for (const char *at = text; *at;) {
-            const size_t length = strcspn(at, ","), key = strcspn(at, "=,");
-
-            if (key < length && key == strlen(keys[k]) &&
-                strncmp(at, keys[k], key) == 0 && length - key - 1 < size) {
-                memcpy(name, at + key + 1, length - key - 1);
-                name[length - key - 1] = '\0';
-                return true;
-            }
-            at += length + (at[length] == ',');
-        }
-    return false;
-}
-
-static void choose_variants(struct planner *p, int i)
-{
-    const struct lam_node *node = &p->graph->nodes[i];
-    const struct lam_layer *layer = &node->layer;
-    struct lam_node_plan *chosen = &p->plan->nodes[i];
-    char forced[64];
-    const bool is_forced =
-        variant_forced(p->options->variants, node, forced, sizeof(forced));
-
-    for (int pass = 0; pass < LAM_N_PASSES; pass++)
-        chosen->score[pass] = 1;
-    if (is_forced && strcmp(forced, "plain") == 0)
-        return;
-    for (const struct lam_variant *v = layer->type->variants; v && v->name;
-         v++) {
-        int score = v->score(layer, &node->shapes);
-
-        if (score > 0 && is_forced && strcmp(forced, v->name) == 0)
-            score = 1 << 20;
-        if (score > chosen->score[v->pass]) {
-            chosen->score[v->pass] = score;
-            chosen->variant[v->pass] = v;
-        }
-    }
-}
-
 static void find_gradients(struct planner *p)
 {
     const struct lam_graph *graph = p->graph;
@@ -311,7 +263,7 @@ static void plan_workspace(struct planner *p, int i)
     if (np->runs_backward)
         scratch[1] = node->shapes.backward_scratch;
     for (int pass = 0; pass < LAM_N_PASSES; pass++) {
-        const struct lam_variant *v = np->variant[pass];
+        const struct lam_variant *v = np->taken[pass].variant;
         int64_t wanted = 0;
 
         if (!v || !v->workspace || (pass > 0 && !np->runs_backward))
@@ -417,8 +369,18 @@ int lam_session_plan_create(const struct lam_graph *graph,
         !p.plan->again_before || !p.plan->tenants || !p.plan->slots)
         goto fail;
     clear_indices(p.plan, graph);
-    for (int i = 0; i < graph->n_nodes; i++)
-        choose_variants(&p, i);
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const int err =
+            lam_variants_take(graph, i, options->variants, options->tuning,
+                              p.plan->nodes[i].taken);
+
+        if (err) {
+            free(p.needs_grad);
+            lam_session_plan_destroy(p.plan);
+            *plan = NULL;
+            return err;
+        }
+    }
     if (is_training)
         find_gradients(&p);
     plan_values(&p);

@@ -6,12 +6,10 @@
 
 #include "plan.h"
 #include "session.h"
-
-enum { LAM_N_PASSES = 3 };
+#include "variants.h"
 
 struct lam_node_plan {
-    const struct lam_variant *variant[LAM_N_PASSES]; // NULL: plain
-    int score[LAM_N_PASSES];
+    struct lam_taken taken[LAM_N_PASSES];
     int64_t persist[LAM_N_PASSES];
     bool runs_backward;
     bool wants[LAM_MAX_IN]; // gradient of in[i]

@@ -60,7 +60,7 @@ int lam_session_write_grad(struct lam_session *s, const void *src)
 static int call_run(struct lam_session *s, int i, struct lam_io *io)
 {
     struct lam_node *node = &s->graph->nodes[i];
-    const struct lam_variant *v = s->plan->nodes[i].variant[LAM_PASS_RUN];
+    const struct lam_variant *v = s->plan->nodes[i].taken[LAM_PASS_RUN].variant;
     const int err =
         v ? v->run(&node->layer, io) : node->layer.type->run(&node->layer, io);
 
@@ -134,8 +134,9 @@ static int call_backward(struct lam_session *s, int i, struct lam_io *io)
     static const struct lam_tensor none[LAM_MAX_IN];
     struct lam_node *node = &s->graph->nodes[i];
     const struct lam_node_plan *np = &s->plan->nodes[i];
-    const struct lam_variant *data = np->variant[LAM_PASS_BACKWARD_DATA];
-    const struct lam_variant *weight = np->variant[LAM_PASS_BACKWARD_WEIGHT];
+    const struct lam_variant *data = np->taken[LAM_PASS_BACKWARD_DATA].variant;
+    const struct lam_variant *weight =
+        np->taken[LAM_PASS_BACKWARD_WEIGHT].variant;
     const struct lam_tensor *d_in = io->d_in, *d_weight = io->d_weight;
     bool wants_data = false, wants_weight = false;
     int err = LAM_OK;

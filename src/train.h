@@ -26,6 +26,7 @@ struct lam_train_options {
     double timeout_s;
     bool quiet, explain;
     bool no_fuse;        // layers run as they are written, see fuse.h
+    bool no_tuning;      // what `lamina tune` has measured is not read
     const char *command; // for run.json
 };
 

@@ -73,6 +73,28 @@ static int read_sections(struct lam_trainer *t)
                              type_only);
 }
 
+// A run without the file chooses anew.
+static void read_kernels(struct lam_trainer *t)
+{
+    char path[1100], *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+    FILE *file =
+        fopen(lam_run_file(t->run, "kernels.txt", path, sizeof(path)), "r");
+
+    while (file && (n = getline(&line, &size, file)) >= 0) {
+        if (n > 0 && line[n - 1] == '\n')
+            line[n - 1] = '\0';
+        if (strcmp(line, "merged=no") == 0)
+            t->no_fuse = true;
+        if (strncmp(line, "variants=", 9) == 0 && !t->kernels)
+            t->kernels = strdup(line + 9);
+    }
+    free(line);
+    if (file)
+        fclose(file);
+}
+
 static int open_model(struct lam_trainer *t)
 {
     const struct lam_train_options *o = t->options;
@@ -87,6 +109,7 @@ static int open_model(struct lam_trainer *t)
         if (err)
             return err;
         snprintf(t->run, sizeof(t->run), "%s", o->resume);
+        read_kernels(t);
         t->progress = t->resumed.progress;
         t->data_path = strdup(o->data ? o->data : t->resumed.data);
         err = lam_model_parse(t->ctx, path, t->resumed.model,
@@ -139,7 +162,7 @@ static int build_graph(struct lam_trainer *t)
         err = lam_model_build(t->model, t->graph, t->micro_batch);
     if (!err)
         err = lam_model_build_loss(t->model, t->graph, &t->loss);
-    if (!err && !t->options->no_fuse)
+    if (!err && !t->no_fuse)
         err = lam_graph_fuse(&t->graph, &t->loss, 1);
     if (err)
         return err;
@@ -171,7 +194,8 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
         .optimizer = t->optimizer,
         .optimizer_config = t->optimizer_config,
         .micro_batches = t->config.batch / micro_batch,
-        .variants = t->options->variants};
+        .variants = t->options->variants ? t->options->variants : t->kernels,
+        .tuning = lam_queue_tuning(t->queue)};
     struct lam_memory memory;
     int err;
 
@@ -363,6 +387,26 @@ static int open_loader(struct lam_trainer *t)
     return lam_loader_open(t->dataset, &options, &t->loader);
 }
 
+// What the next session must do alike to go on exactly.
+static int write_kernels(struct lam_trainer *t)
+{
+    char *variants = lam_session_variants(t->session);
+    const size_t size = (variants ? strlen(variants) : 0) + 40;
+    char *text = malloc(size);
+    int err;
+
+    if (variants && text) {
+        snprintf(text, size, "merged=%s\nvariants=%s\n",
+                 t->no_fuse ? "no" : "yes", variants);
+        err = lam_run_write_text(t->ctx, t->run, "kernels.txt", text);
+    } else {
+        err = lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    }
+    free(variants);
+    free(text);
+    return err;
+}
+
 static int open_folder(struct lam_trainer *t)
 {
     int err;
@@ -376,13 +420,15 @@ static int open_folder(struct lam_trainer *t)
     if (!err)
         err = lam_run_write_info(t->ctx, t->run, t->options->command,
                                  t->data_path, lam_queue_device(t->queue));
-    return err;
+    return err ? err : write_kernels(t);
 }
 
 static int open_device(struct lam_trainer *t)
 {
-    const struct lam_queue_options options = {
-        .device = t->options->device, .timeout_s = t->options->timeout_s};
+    const struct lam_queue_options options = {.device = t->options->device,
+                                              .timeout_s =
+                                                  t->options->timeout_s,
+                                              .tuned = !t->options->no_tuning};
     int err = lam_queue_open(t->ctx, &options, &t->queue);
 
     if (!err)
@@ -397,6 +443,7 @@ int lam_trainer_open(struct lam_trainer *t)
 {
     int err;
 
+    t->no_fuse = t->options->no_fuse;
     t->registry = lam_registry_create(t->ctx);
     if (!t->registry)
         return t->ctx->code;
@@ -439,6 +486,7 @@ void lam_trainer_close(struct lam_trainer *t)
     lam_model_destroy(t->model_for_prediction);
     lam_registry_destroy(t->registry);
     free(t->optimizer_config);
+    free(t->kernels);
     free(t->model_text);
     free(t->data_path);
     free(t->images);

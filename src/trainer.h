@@ -28,6 +28,8 @@ struct lam_trainer {
     struct lam_predictor *predictor;
     struct lam_checkpoint resumed;
     struct lam_progress progress;
+    char *kernels; // variants of the run that goes on, NULL: none
+    bool no_fuse;
     char run[1024];
     int loss, input, target;        // values
     int height, width;              // of a crop

@@ -18,6 +18,7 @@ int cmd_layers(struct lam_context *ctx, int argc, char **argv);
 int cmd_predict(struct lam_context *ctx, int argc, char **argv);
 int cmd_selftest(struct lam_context *ctx, int argc, char **argv);
 int cmd_train(struct lam_context *ctx, int argc, char **argv);
+int cmd_tune(struct lam_context *ctx, int argc, char **argv);
 
 // One row of a verb's options; from this table come parsing and --help.
 struct option_row {

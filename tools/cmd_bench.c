@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "bench.h"
+#include "bench_layer.h"
 #include "cmd.h"
 #include "model.h"
 #include "param.h"
@@ -15,7 +15,8 @@ struct job {
     struct lam_context *ctx;
     const char *model_file, *pass, *format, *device, *save;
     const char *sets[64];
-    int n_sets, kernels;
+    const char *layers[64], *shape;
+    int n_sets, n_layers, kernels, explain, no_tuning;
     int64_t batch;
     struct lam_bench_options options;
     struct lam_registry *registry;
@@ -80,8 +81,8 @@ static int open_graph(struct job *j, int *loss)
 
 static int run(struct job *j)
 {
-    const struct lam_queue_options options = {.device = j->device,
-                                              .profile = j->kernels};
+    const struct lam_queue_options options = {
+        .device = j->device, .profile = j->kernels, .tuned = !j->no_tuning};
     int loss, err;
 
     j->registry = lam_registry_create(j->ctx);
@@ -94,8 +95,21 @@ static int run(struct job *j)
         err = lam_host_init(&j->host, j->ctx, j->queue, LAM_F32);
     if (!err && j->host.device.kind == LAM_DEVICE_GPU)
         err = lam_gemm_warm(j->queue, LAM_F32);
-    if (!err)
-        err = open_graph(j, &loss);
+    if (err)
+        return err;
+    if (j->n_layers) {
+        const struct bench_layer_options layers = {
+            .layers = j->layers,
+            .n_layers = j->n_layers,
+            .shape = j->shape,
+            .variant = j->options.variants,
+            .format = j->format,
+            .warmup = j->options.warmup,
+            .repeats = j->options.repeats};
+
+        return bench_layers(j->registry, &j->host, j->queue, &layers);
+    }
+    err = open_graph(j, &loss);
     return err ? err
                : lam_bench_run(&j->graph, j->queue, loss, j->optimizer,
                                j->optimizer_config, &j->options, &j->result,
@@ -117,10 +131,10 @@ static void print_json(const struct job *j)
            "\"all_ms\": [",
            lam_model_name(j->model), j->pass, (int)j->batch, device->name,
            device->driver, device->info.compute_units, j->graph->n_nodes,
-           b->macs / 1e9, j->options.warmup, b->median_ms, b->min_ms,
-           b->quartile_ms, b->three_quartile_ms, b->first_ms, b->create_s,
-           b->programs, b->hits, b->build_s, (double)b->memory.total / 0x1p20,
-           peak_rss());
+           b->macs / 1e9, j->options.warmup, b->spread.median, b->spread.min,
+           b->spread.quartile, b->spread.three_quartile, b->first_ms,
+           b->create_s, b->programs, b->hits, b->build_s,
+           (double)b->memory.total / 0x1p20, peak_rss());
     for (int i = 0; i < b->n; i++)
         printf("%s%.3f", i ? ", " : "", b->all_ms[i]);
     printf("]}\n");
@@ -133,9 +147,9 @@ static void print_csv(const struct job *j)
     printf("model,pass,batch,median_ms,min_ms,quartile_ms,three_quartile_ms,"
            "first_ms,gmacs,programs,build_s,plan_mib,peak_rss_mib\n"
            "%s,%s,%d,%.3f,%.3f,%.3f,%.3f,%.3f,%.6f,%d,%.3f,%.1f,%.1f\n",
-           lam_model_name(j->model), j->pass, (int)j->batch, b->median_ms,
-           b->min_ms, b->quartile_ms, b->three_quartile_ms, b->first_ms,
-           b->macs / 1e9, b->programs, b->build_s,
+           lam_model_name(j->model), j->pass, (int)j->batch, b->spread.median,
+           b->spread.min, b->spread.quartile, b->spread.three_quartile,
+           b->first_ms, b->macs / 1e9, b->programs, b->build_s,
            (double)b->memory.total / 0x1p20, peak_rss());
 }
 
@@ -151,13 +165,13 @@ static void print_md(const struct job *j)
     printf("| figure | value |\n|---|---|\n");
     printf("| step, median of %d after %d | %.1f ms (quartiles %.1f to %.1f, "
            "least %.1f) |\n",
-           b->n, j->options.warmup, b->median_ms, b->quartile_ms,
-           b->three_quartile_ms, b->min_ms);
+           b->n, j->options.warmup, b->spread.median, b->spread.quartile,
+           b->spread.three_quartile, b->spread.min);
     printf("| per image | %.1f ms, %.2f images/s |\n",
-           b->median_ms / (double)j->batch,
-           1e3 * (double)j->batch / b->median_ms);
+           b->spread.median / (double)j->batch,
+           1e3 * (double)j->batch / b->spread.median);
     printf("| multiply-adds forward | %.3f GMACs, %.0f GFLOPS over %s |\n",
-           b->macs / 1e9, 2e-6 * passes * b->macs / b->median_ms,
+           b->macs / 1e9, 2e-6 * passes * b->macs / b->spread.median,
            j->options.training ? "the three passes" : "the step");
     printf("| first step | %.1f ms, after %.2f s to open |\n", b->first_ms,
            b->create_s);
@@ -171,6 +185,11 @@ static int print_result(const struct job *j)
 {
     char *text;
 
+    if (j->explain) {
+        text = lam_session_explain(j->session);
+        fputs(text ? text : "", stderr);
+        free(text);
+    }
     if (strcmp(j->format, "json") == 0) {
         print_json(j);
     } else if (strcmp(j->format, "csv") == 0) {
@@ -268,6 +287,9 @@ static int check(struct job *j, const char *batch, const char *warmup,
                         "--format is '%s', wanted md, csv or json", j->format);
     if (j->kernels && i != 0)
         return lam_fail(j->ctx, LAM_EUSAGE, "--kernels goes with --format md");
+    if (j->n_layers && (j->save || j->kernels || j->explain))
+        return lam_fail(j->ctx, LAM_EUSAGE,
+                        "--save, --kernels and --explain go with a model file");
     if (j->save && j->options.training)
         return lam_fail(j->ctx, LAM_EUSAGE, "--save goes with --pass infer");
     return LAM_OK;
@@ -280,7 +302,9 @@ int cmd_bench(struct lam_context *ctx, int argc, char **argv)
         "Measures a training step (forward, backward, update) or inference on "
         "random\ninput, the device idle before and after each.\n\n"
         "  lamina bench models/n16.yaml --batch 2\n"
-        "  lamina bench models/unet.yaml --pass infer --format json\n";
+        "  lamina bench models/unet.yaml --pass infer --format json\n"
+        "  lamina bench --layer 'conv2d filters=32 kernel=3' --shape "
+        "2x32x320x320\n";
     struct job j = {.ctx = ctx, .pass = "train", .format = "md"};
     const char *file[1], *batch = "1", *warmup = "2", *repeats = "10";
     int n, no_fuse = 0, err;
@@ -294,8 +318,17 @@ int cmd_bench(struct lam_context *ctx, int argc, char **argv)
          j.sets, &j.n_sets},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL,
          &j.device, NULL, NULL},
-        {"--variants", "LIST", "force kernels: conv2d=plain,..", NULL,
+        {"--layer", "LAYER", "a layer alone, all passes; may be repeated", NULL,
+         NULL, j.layers, &j.n_layers},
+        {"--shape", "SHAPE", "of its input: 2x32x320x320", NULL, &j.shape, NULL,
+         NULL},
+        {"--variants", "LIST",
+         "force kernels: conv2d=plain,..; a layer's: NAME", NULL,
          &j.options.variants, NULL, NULL},
+        {"--explain", NULL, "print which kernels were taken and why",
+         &j.explain, NULL, NULL, NULL},
+        {"--no-tuning", NULL, "ignore what lamina tune has measured",
+         &j.no_tuning, NULL, NULL, NULL},
         {"--no-fuse", NULL, "run the layers as written, merge none", &no_fuse,
          NULL, NULL, NULL},
         {"--kernels", NULL, "time by kernel, which slows small ones",
@@ -309,8 +342,8 @@ int cmd_bench(struct lam_context *ctx, int argc, char **argv)
     err = options_parse(ctx, argc, argv, usage, rows, file, 1, &n, &done);
     if (err || done)
         return err;
-    if (n == 0)
-        return lam_fail(ctx, LAM_EUSAGE, "no model file was given");
+    if ((n == 0) == (j.n_layers == 0))
+        return lam_fail(ctx, LAM_EUSAGE, "wanted a model file or --layer");
     j.model_file = file[0];
     j.options.no_fuse = no_fuse;
     err = check(&j, batch, warmup, repeats);
@@ -318,7 +351,7 @@ int cmd_bench(struct lam_context *ctx, int argc, char **argv)
         err = run(&j);
     if (!err && j.save)
         err = save(&j);
-    if (!err)
+    if (!err && !j.n_layers)
         err = print_result(&j);
     lam_bench_free(&j.result);
     lam_session_destroy(j.session);

@@ -162,6 +162,7 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
     const char *data = NULL, *split_text = "test", *threshold = NULL;
     const char *csv = NULL, *device = NULL, *rest[1];
     struct job job = {.ctx = ctx};
+    int no_tuning = 0;
     const struct option_row rows[] = {
         {"--data", "PATH", "the data set (the one trained on)", NULL, &data,
          NULL, NULL},
@@ -174,6 +175,8 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
          NULL},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
+        {"--no-tuning", NULL, "ignore what lamina tune has measured",
+         &no_tuning, NULL, NULL, NULL},
         {0}};
     enum lam_split split = LAM_SPLIT_TEST;
     bool done;
@@ -186,7 +189,7 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
         return lam_fail(ctx, LAM_EUSAGE, "no checkpoint was given");
     err = parse_split(ctx, split_text, &split);
     if (!err)
-        err = trained_open(ctx, rest[0], device, &job.trained);
+        err = trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
     if (!err) {
         job.trained.metrics.threshold =
             job.trained.checkpoint.progress.threshold;

@@ -139,6 +139,7 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
         "NAME_overlay.png.\n";
     const char *device = NULL, *threshold = NULL, *tile = NULL, *overlap = NULL;
     struct job job = {.ctx = ctx};
+    int no_tuning = 0;
     const struct option_row rows[] = {
         {"--out", "DIR", "where results go", NULL, &job.out, NULL, NULL},
         {"--threshold", "T",
@@ -151,6 +152,8 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
          NULL},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
+        {"--no-tuning", NULL, "ignore what lamina tune has measured",
+         &no_tuning, NULL, NULL, NULL},
         {0}};
     const char *rest[64];
     bool done;
@@ -172,7 +175,7 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
         return lam_fail(ctx, LAM_EUSAGE,
                         "an overlap of %d does not fit tiles of %d",
                         (int)job.overlap, (int)job.tile);
-    err = trained_open(ctx, rest[0], device, &job.trained);
+    err = trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
     job.threshold = err ? 0.5 : job.trained.checkpoint.progress.threshold;
     if (!err && threshold &&
         (!lam_parse_real(threshold, &job.threshold) || job.threshold < 0 ||

@@ -60,7 +60,7 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
     const char *sets[64], *model[1] = {NULL}, *timeout = NULL;
     char command[2000] = "lamina";
     struct lam_train_options o = {.sets = sets};
-    int n, quiet = 0, explain = 0, no_fuse = 0, err;
+    int n, quiet = 0, explain = 0, no_fuse = 0, no_tuning = 0, err;
     const struct option_row rows[] = {
         {"--data", "PATH", "folder, manifest or phantom:COUNT:SIZE:SEED", NULL,
          &o.data, NULL, NULL},
@@ -76,8 +76,10 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
          &o.device, NULL, NULL},
         {"--variants", "LIST", "force kernels: conv2d=plain,..", NULL,
          &o.variants, NULL, NULL},
-        {"--no-fuse", NULL, "run the layers as written, also given to --resume",
-         &no_fuse, NULL, NULL, NULL},
+        {"--no-fuse", NULL, "run the layers as written, merge none", &no_fuse,
+         NULL, NULL, NULL},
+        {"--no-tuning", NULL, "ignore what lamina tune has measured",
+         &no_tuning, NULL, NULL, NULL},
         {"--explain", NULL, "print which kernels were taken and why", &explain,
          NULL, NULL, NULL},
         {"--timeout", "S", "give a hung device up after S seconds (300)", NULL,
@@ -102,6 +104,7 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
     o.quiet = quiet;
     o.explain = explain;
     o.no_fuse = no_fuse;
+    o.no_tuning = no_tuning;
     catch_signals(ctx);
     return lam_train(ctx, &o);
 }

@@ -21,9 +21,9 @@ static const char *find_file(const char *path, char *text, size_t size)
 }
 
 int trained_open(struct lam_context *ctx, const char *path, const char *device,
-                 struct trained *t)
+                 bool tuned, struct trained *t)
 {
-    const struct lam_queue_options options = {.device = device};
+    const struct lam_queue_options options = {.device = device, .tuned = tuned};
     char file[1200];
     int err;
 

@@ -14,9 +14,10 @@ struct trained {
     struct lam_metrics_options metrics;
 };
 
-// path: a checkpoint, or a run folder (its best, else its last).
+// path: a checkpoint, or a run folder (its best, else its last). With tuned,
+// what `lamina tune` has measured is used.
 int trained_open(struct lam_context *ctx, const char *path, const char *device,
-                 struct trained *trained);
+                 bool tuned, struct trained *trained);
 void trained_close(struct trained *trained);
 // Probability of the foreground in a map: its only channel, or all but the
 // first summed. height * width elements, to free().
