@@ -129,11 +129,16 @@ struct conv_gemm {
     struct lam_kernel *columns, *uncolumns, *start;
 };
 
+struct conv_implicit {
+    struct lam_kernel *run, *weight;
+};
+
 struct conv_state {
     struct conv_geometry geometry;
     struct conv_plain plain;
     struct conv_direct direct[3]; // by enum lam_pass; winograd's as well
     struct conv_gemm gemm;
+    struct conv_implicit implicit;
 };
 
 // What differs, in conv2d.c and conv_transpose2d.c: the geometry, and what the
@@ -269,5 +274,24 @@ int conv_gemm_weight(const struct lam_host *host, const struct conv_gemm *gemm,
                      const struct conv_geometry *g,
                      const struct lam_tensor *big,
                      const struct lam_tensor *small, const struct lam_io *io);
+// By products of the image as it lies, for GPUs, conv_implicit.c.
+int conv_implicit_score(const struct lam_host *host,
+                        const struct conv_geometry *g);
+void conv_implicit_workspace(const struct lam_host *host,
+                             const struct conv_geometry *g, int64_t *scratch);
+int conv_implicit_prepare(const struct lam_host *host,
+                          struct conv_implicit *implicit);
+int conv_implicit_run(const struct lam_host *host,
+                      const struct conv_implicit *implicit,
+                      const struct conv_geometry *g, int made,
+                      const struct lam_tensor *src,
+                      const struct lam_tensor *weight,
+                      const struct lam_tensor *bias,
+                      const struct lam_tensor *dst);
+int conv_implicit_weight(
+    const struct lam_host *host, const struct conv_implicit *implicit,
+    const struct conv_plain *plain, const struct conv_geometry *g,
+    const struct lam_tensor *big, const struct lam_tensor *small,
+    const struct lam_tensor *scratch, const struct lam_tensor *d_weight);
 
 #endif

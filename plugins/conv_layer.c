@@ -347,8 +347,72 @@ static int weight_gemm(struct lam_layer *layer, const struct lam_io *io)
     return err;
 }
 
-#define DIRECT "packed weights and register tiles, for processors"
-#define GEMM   "matrix products over columns, for GPUs"
+static int implicit_score(const struct lam_layer *layer,
+                          const struct lam_shapes *shapes)
+{
+    struct conv_geometry g;
+
+    return conv_geometry(layer, &shapes->in[0], &g)
+               ? 0
+               : conv_implicit_score(layer->host, &g);
+}
+
+static void implicit_workspace(const struct lam_layer *layer,
+                               const struct lam_shapes *shapes,
+                               int64_t *scratch, int64_t *persist)
+{
+    struct conv_geometry g;
+
+    (void)persist;
+    if (!conv_geometry(layer, &shapes->in[0], &g))
+        conv_implicit_workspace(layer->host, &g, scratch);
+}
+
+static int implicit_prepare(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    (void)io;
+    return conv_implicit_prepare(layer->host, &state->implicit);
+}
+
+static int run_implicit(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct conv_state *state = layer->state;
+
+    return conv_implicit_run(layer->host, &state->implicit, &state->geometry,
+                             conv_makes, &io->in[0], &io->weight[0],
+                             bias_of(io), &io->out[0]);
+}
+
+static int data_implicit(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct conv_state *state = layer->state;
+
+    return conv_implicit_run(layer->host, &state->implicit, &state->geometry,
+                             opposite(conv_makes), &io->d_out[0],
+                             &io->weight[0], NULL, &io->d_in[0]);
+}
+
+static int weight_implicit(struct lam_layer *layer, const struct lam_io *io)
+{
+    const struct conv_state *state = layer->state;
+    const struct lam_host *host = layer->host;
+    int err = LAM_OK;
+
+    if (io->d_weight[0].buffer)
+        err = conv_implicit_weight(host, &state->implicit, &state->plain,
+                                   &state->geometry, big_of(io), small_of(io),
+                                   &io->scratch, &io->d_weight[0]);
+    if (!err && d_bias_of(io))
+        err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
+                              d_bias_of(io));
+    return err;
+}
+
+#define DIRECT   "packed weights and register tiles, for processors"
+#define IMPLICIT "matrix products of the image as it lies, for GPUs"
+#define GEMM     "matrix products over columns, for GPUs"
 
 #define WINOGRAD(M, name, doc, is_inexact)                                     \
     {name,          LAM_PASS_RUN,      doc,                                    \
@@ -380,6 +444,12 @@ const struct lam_variant conv_variants[] = {
      data_prepare, data_direct, 0},
     {"direct", LAM_PASS_BACKWARD_WEIGHT, DIRECT, direct_score, weight_workspace,
      weight_prepare, weight_direct, 0},
+    {"implicit", LAM_PASS_RUN, IMPLICIT, implicit_score, NULL, implicit_prepare,
+     run_implicit, 0},
+    {"implicit", LAM_PASS_BACKWARD_DATA, IMPLICIT, implicit_score, NULL,
+     implicit_prepare, data_implicit, 0},
+    {"implicit", LAM_PASS_BACKWARD_WEIGHT, IMPLICIT, implicit_score,
+     implicit_workspace, implicit_prepare, weight_implicit, 0},
     {"gemm", LAM_PASS_RUN, GEMM, gemm_score, gemm_workspace, gemm_prepare,
      run_gemm, 0},
     {"gemm", LAM_PASS_BACKWARD_DATA, GEMM, gemm_score, gemm_workspace,

@@ -291,6 +291,12 @@ static int gemm_score(const struct lam_layer *layer,
     return variant_of("gemm", LAM_PASS_RUN)->score(layer, shapes);
 }
 
+static int implicit_score(const struct lam_layer *layer,
+                          const struct lam_shapes *shapes)
+{
+    return variant_of("implicit", LAM_PASS_RUN)->score(layer, shapes);
+}
+
 // Room for the widened weight: in scratch where persist holds it packed, else
 // in persist.
 static void workspace(const char *name, int pass, const struct lam_layer *layer,
@@ -303,7 +309,8 @@ static void workspace(const char *name, int pass, const struct lam_layer *layer,
 
     if (conv_geometry(layer, &shapes->in[0], &g))
         return;
-    v->workspace(layer, shapes, scratch, persist);
+    if (v->workspace)
+        v->workspace(layer, shapes, scratch, persist);
     bytes = widened_bytes(layer, &g);
     if (*persist == 0)
         *persist = bytes;
@@ -366,6 +373,9 @@ static int run_variant(const char *name, int pass, struct lam_layer *layer,
 CALLBACKS("direct", LAM_PASS_RUN, direct_forward)
 CALLBACKS("direct", LAM_PASS_BACKWARD_DATA, direct_data)
 CALLBACKS("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight)
+CALLBACKS("implicit", LAM_PASS_RUN, implicit_forward)
+CALLBACKS("implicit", LAM_PASS_BACKWARD_DATA, implicit_data)
+CALLBACKS("implicit", LAM_PASS_BACKWARD_WEIGHT, implicit_weight)
 CALLBACKS("gemm", LAM_PASS_RUN, gemm_forward)
 CALLBACKS("gemm", LAM_PASS_BACKWARD_DATA, gemm_data)
 CALLBACKS("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight)
@@ -375,20 +385,27 @@ CALLBACKS("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight)
         name, pass, summary, id##_score_of, id##_workspace, id##_prepare,      \
             id##_run, 0                                                        \
     }
-#define direct_forward_score_of direct_score
-#define direct_data_score_of    direct_score
-#define direct_weight_score_of  direct_score
-#define gemm_forward_score_of   gemm_score
-#define gemm_data_score_of      gemm_score
-#define gemm_weight_score_of    gemm_score
+#define direct_forward_score_of   direct_score
+#define direct_data_score_of      direct_score
+#define direct_weight_score_of    direct_score
+#define implicit_forward_score_of implicit_score
+#define implicit_data_score_of    implicit_score
+#define implicit_weight_score_of  implicit_score
+#define gemm_forward_score_of     gemm_score
+#define gemm_data_score_of        gemm_score
+#define gemm_weight_score_of      gemm_score
 
-#define DIRECT "phases of the small grid, register tiles, for processors"
-#define GEMM   "matrix products over the small grid, for GPUs"
+#define DIRECT   "phases of the small grid, register tiles, for processors"
+#define IMPLICIT "matrix products of the small grid as it lies, for GPUs"
+#define GEMM     "matrix products over the small grid, for GPUs"
 
 static const struct lam_variant upsample_variants[] = {
     ROW("direct", LAM_PASS_RUN, direct_forward, DIRECT),
     ROW("direct", LAM_PASS_BACKWARD_DATA, direct_data, DIRECT),
     ROW("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight, DIRECT),
+    ROW("implicit", LAM_PASS_RUN, implicit_forward, IMPLICIT),
+    ROW("implicit", LAM_PASS_BACKWARD_DATA, implicit_data, IMPLICIT),
+    ROW("implicit", LAM_PASS_BACKWARD_WEIGHT, implicit_weight, IMPLICIT),
     ROW("gemm", LAM_PASS_RUN, gemm_forward, GEMM),
     ROW("gemm", LAM_PASS_BACKWARD_DATA, gemm_data, GEMM),
     ROW("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight, GEMM),
