@@ -125,7 +125,8 @@ conv_direct(const global float *restrict x,
             const int K, const int P, const int Q, const int R, const int S,
             const int sh, const int sw, const int dh, const int dw,
             const int top, const int left, const int makes_big,
-            const int rows, const int columns, const int splits)
+            const int rows, const int columns, const int splits,
+            const float least)
 {
     // Phases of the source and of the result.
     const int A = makes_big ? 1 : sh, B = makes_big ? 1 : sw;
@@ -232,6 +233,11 @@ conv_direct(const global float *restrict x,
                                 for (int v = 0; v < NV; v++)
                                     sum[q][v] += w[q] * in[v];
                         }
+#pragma unroll
+                    for (int q = 0; q < KR; q++)
+#pragma unroll
+                        for (int v = 0; v < NV; v++)
+                            sum[q][v] = sum[q][v] < least ? least : sum[q][v];
                     if (YB == 1 && column + TILE <= width) {
                         to += (size_t)row * YA * Q + column;
 #pragma unroll

@@ -42,7 +42,8 @@ conv_implicit(const global real *restrict x, const global real *restrict weight,
               const int images, const int groups, const int C, const int H,
               const int W, const int K, const int P, const int Q, const int R,
               const int S, const int sh, const int sw, const int dh,
-              const int dw, const int top, const int left, const int makes_big)
+              const int dw, const int top, const int left, const int makes_big,
+              const real least)
 {
     local real a_tile[DEPTH][TILE + 1], b_tile[DEPTH][TILE];
     local int tap_row[MAX_TAPS], tap_column[MAX_TAPS], tap_weight[MAX_TAPS];
@@ -143,9 +144,13 @@ conv_implicit(const global real *restrict x, const global real *restrict weight,
         for (int i = 0; i < 4; i++) {
             const int k = k0 + ly + SIDE * i;
 
-            if (m < images && p < P && q < Q && k < K)
-                y[(((size_t)m * groups + g) * K + k) * P * Q + p * Q + q] =
+            if (m < images && p < P && q < Q && k < K) {
+                const real v =
                     sum[i][j] + (bias ? bias[g * K + k] : REAL(0.0));
+
+                y[(((size_t)m * groups + g) * K + k) * P * Q + p * Q + q] =
+                    v < least ? least : v;
+            }
         }
     }
 }

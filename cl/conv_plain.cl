@@ -6,6 +6,8 @@
 // big is [N, groups*CG, H, W], small [N, groups*KG, P, Q], w [groups*KG, CG, R,
 // S]. Each result gathers its own terms in one order. A work-item of conv_small
 // and conv_big makes ROW results of one row.
+// Results below `least` become it: 0 for a relu, else -INFINITY.
+#define AT_LEAST(v) ((v) < least ? least : (v))
 #define GEOMETRY                                                               \
     const int CG, const int H, const int W, const int KG, const int P,         \
         const int Q, const int R, const int S, const int sh, const int sw,     \
@@ -15,7 +17,8 @@
 kernel void conv_small(const global real *restrict big,
                        const global real *restrict weight,
                        const global real *restrict bias,
-                       global real *restrict small, const int N, GEOMETRY)
+                       global real *restrict small, const int N,
+                       const real least, GEOMETRY)
 {
     const int q0 = get_global_id(0) * ROW, p = get_global_id(1);
     const int nk = get_global_id(2), K = groups * KG;
@@ -52,7 +55,7 @@ kernel void conv_small(const global real *restrict big,
         }
     small += ((size_t)nk * P + p) * Q + q0;
     for (int i = 0; i < last; i++)
-        small[i] = sum[i] + (bias ? bias[k] : REAL(0.0));
+        small[i] = AT_LEAST(sum[i] + (bias ? bias[k] : REAL(0.0)));
 }
 
 // The adjoint: big gets what each of its elements gave to small. Here bias is
@@ -60,7 +63,8 @@ kernel void conv_small(const global real *restrict big,
 kernel void conv_big(const global real *restrict small,
                      const global real *restrict weight,
                      const global real *restrict bias,
-                     global real *restrict big, const int N, GEOMETRY)
+                     global real *restrict big, const int N, const real least,
+                     GEOMETRY)
 {
     const int w0 = get_global_id(0) * ROW, h = get_global_id(1);
     const int nc = get_global_id(2), C = groups * CG;
@@ -93,7 +97,7 @@ kernel void conv_big(const global real *restrict small,
         }
     big += ((size_t)nc * H + h) * W + w0;
     for (int i = 0; i < last; i++)
-        big[i] = sum[i] + (bias ? bias[c] : REAL(0.0));
+        big[i] = AT_LEAST(sum[i] + (bias ? bias[c] : REAL(0.0)));
 }
 
 // One weight's gradient from the rows (n, p) of one block; partial is [blocks,

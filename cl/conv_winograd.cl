@@ -117,7 +117,8 @@ conv_winograd(const global float *restrict x,
               global float *region, const long region_size, const int items,
               const int N, const int groups, const int C, const int H,
               const int W, const int K, const int P, const int Q, const int dh,
-              const int dw, const int top, const int left, const int splits)
+              const int dw, const int top, const int left, const int splits,
+              const float least)
 {
     const int down = ((P + dh - 1) / dh + M - 1) / M;
     const int across = ((Q + dw - 1) / dw + M - 1) / M;
@@ -221,7 +222,7 @@ conv_winograd(const global float *restrict x,
                     result_transform(m);
 #pragma unroll
                     for (int s = 0; s < M; s++)
-                        m[s] += start;
+                        m[s] = m[s] + start < least ? least : m[s] + start;
                     if (is_row[v] && first.q + M * VW <= Q) {
                         if (p < P)
                             store_row(m,

@@ -20,7 +20,7 @@
 
 kernel void upsample_run(const global real *restrict x,
                          const global real *restrict w,
-                         const global real *restrict bias,
+                         const global real *restrict bias, const real least,
                          global real *restrict y, GEOMETRY)
 {
     const int q = get_global_id(0), p = get_global_id(1);
@@ -43,7 +43,7 @@ kernel void upsample_run(const global real *restrict x,
                            w[(((size_t)k * CG + c) * R + r) * S + s];
             }
     }
-    y[((size_t)nk * P + p) * Q + q] = sum;
+    y[((size_t)nk * P + p) * Q + q] = sum < least ? least : sum;
 }
 
 kernel void upsample_data(const global real *restrict dy,

@@ -15,11 +15,14 @@ struct conv_config {
     int32_t filters, kernel[2], stride[2], dilation[2], groups, pad;
     struct lam_list pads;
     int32_t output_padding[2]; // conv_transpose2d only
-    int32_t has_bias, init, icnr;
+    int32_t has_bias, init, icnr, activation;
     double init_scale;
 };
 
 enum { CONV_SAME, CONV_VALID, CONV_EXPLICIT };
+enum { CONV_NO_ACTIVATION, CONV_RELU };
+
+extern const char *const conv_activations[]; // conv_shape.c
 
 // Rows of the parameter tables that both have.
 #define CONV_OFFSET(member) offsetof(struct conv_config, member)
@@ -86,10 +89,24 @@ enum { CONV_SAME, CONV_VALID, CONV_EXPLICIT };
          NULL,                                                                 \
          "spread of init truncated and uniform",                               \
          0},                                                                   \
+        {"activation",                                                         \
+         LAM_PARAM_CHOICE,                                                     \
+         CONV_OFFSET(activation),                                              \
+         "none",                                                               \
+         0,                                                                    \
+         0,                                                                    \
+         conv_activations,                                                     \
+         "none or relu of the result, at inference: a relu behind is taken "   \
+         "in by itself",                                                       \
+         0},                                                                   \
     {                                                                          \
         "icnr", LAM_PARAM_INT, CONV_OFFSET(icnr), "2", 1, 64, NULL,            \
             "factor of the pixel shuffle that follows init icnr", 0            \
     }
+
+// Results below `least` become it in all that makes small or big: 0 for a relu,
+// else -INFINITY.
+double conv_least(const struct lam_layer *layer);
 
 struct conv_geometry {
     int n, groups;
@@ -154,7 +171,7 @@ int conv_backward(struct lam_layer *layer, const struct lam_io *io);
 extern const struct lam_variant conv_variants[];
 
 // Checks what both layers ask of their input, conv_shape.c.
-int conv_check(const struct lam_layer *layer, const struct lam_shape *in);
+int conv_check(const struct lam_layer *layer, const struct lam_shapes *shapes);
 // Fills in weight, and bias if there is one. small_first: [filters, inputs /
 // groups, R, S], else [inputs, filters / groups, R, S].
 void conv_weights(const struct conv_config *config, struct lam_shapes *shapes,
@@ -168,9 +185,18 @@ int conv_fold_turned(const struct lam_fused *fused);
 #define CONV_FOLD(layer, function)                                             \
     {                                                                          \
         .first = layer, .second = "batchnorm", .into = layer,                  \
+        .needs = "activation=none",                                            \
         .other = "epsilon* momentum* convention* affine*",                     \
         .adds = "bias=true", .summary = "batch norm at inference",             \
         .weights = function, .reads = "epsilon"                                \
+    }
+
+// A relu behind, where no backward will follow.
+#define CONV_TAKES_RELU(layer)                                                 \
+    {                                                                          \
+        .first = layer, .second = "relu", .into = layer,                       \
+        .needs = "activation=none", .adds = "activation=relu",                 \
+        .summary = "a pass over the result"                                    \
     }
 
 // Plain kernels, conv_plain.c. bias may be NULL.
@@ -179,7 +205,8 @@ int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                    const struct conv_geometry *g, int made,
                    const struct lam_tensor *src,
                    const struct lam_tensor *weight,
-                   const struct lam_tensor *bias, const struct lam_tensor *dst);
+                   const struct lam_tensor *bias, const struct lam_tensor *dst,
+                   double least);
 int conv_plain_weight(const struct lam_host *host,
                       const struct conv_plain *plain,
                       const struct conv_geometry *g,
@@ -213,7 +240,8 @@ int conv_direct_prepare(const struct lam_host *host,
 int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
                     int made, struct conv_direct *direct,
                     const struct lam_tensor *src, const struct lam_tensor *bias,
-                    const struct lam_tensor *dst, const struct lam_io *io);
+                    const struct lam_tensor *dst, const struct lam_io *io,
+                    double least);
 // conv_dweight.c makes the gradients of the weight and, where d_bias is not
 // NULL, of a bias of small.
 void conv_dweight_workspace(const struct lam_host *host,
@@ -247,7 +275,8 @@ int conv_winograd_run(const struct lam_host *host,
                       const struct conv_geometry *g, int made,
                       struct conv_direct *direct, const struct lam_tensor *src,
                       const struct lam_tensor *bias,
-                      const struct lam_tensor *dst, const struct lam_io *io);
+                      const struct lam_tensor *dst, const struct lam_io *io,
+                      double least);
 int conv_winograd_weight_score(const struct lam_host *host,
                                const struct conv_geometry *g, int m);
 void conv_winograd_weight_workspace(const struct lam_host *host,
@@ -287,7 +316,7 @@ int conv_implicit_run(const struct lam_host *host,
                       const struct lam_tensor *src,
                       const struct lam_tensor *weight,
                       const struct lam_tensor *bias,
-                      const struct lam_tensor *dst);
+                      const struct lam_tensor *dst, double least);
 int conv_implicit_weight(
     const struct lam_host *host, const struct conv_implicit *implicit,
     const struct conv_plain *plain, const struct conv_geometry *g,

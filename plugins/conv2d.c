@@ -6,6 +6,8 @@
 // TensorFlow's: P = ceil(H / sh), and the odd row of zeros goes below.
 #include "conv.h"
 
+#include <math.h>
+
 struct axis {
     int before, out;
 };
@@ -86,7 +88,7 @@ static int conv2d_shape(const struct lam_layer *layer,
     const struct conv_config *config = layer->config;
     struct conv_geometry g;
     double taps;
-    int err = conv_check(layer, &shapes->in[0]);
+    int err = conv_check(layer, shapes);
 
     if (!err)
         err = conv_geometry(layer, &shapes->in[0], &g);
@@ -139,7 +141,7 @@ static int conv2d_reference(const struct lam_layer *layer,
                         for (int s = 0; s < g.s; s++)
                             sum += tap(&g, ref->in[0], ref->weight[0], k,
                                        (const int[]){n, c, pq, r, s});
-                *y++ = sum;
+                *y++ = fmax(sum, conv_least(layer));
             }
     return LAM_OK;
 }
@@ -225,6 +227,12 @@ static const struct lam_sample conv2d_samples[] = {
     {.params = "filters=3 kernel=3",
      .inputs = "1x2x7x5",
      .flags = LAM_SAMPLE_EVAL},
+    {.params = "filters=3 kernel=3 activation=relu",
+     .inputs = "2x2x6x20",
+     .flags = LAM_SAMPLE_EVAL | LAM_SAMPLE_EXACT},
+    {.params = "filters=3 kernel=3 activation=relu",
+     .inputs = "2x2x6x20",
+     .error = "for inference alone"},
     {.params = "filters=3", .inputs = "1x2x7x5", .error = "kernel"},
     {.params = "filters=0 kernel=3", .inputs = "1x2x7x5", .error = "filters"},
     {.params = "filters=3 kernel=3",
@@ -269,8 +277,8 @@ static const struct lam_layer_type conv2d = {
 
 static const struct lam_layer_type *const layers[] = {&conv2d, NULL};
 
-static const struct lam_fusion fusions[] = {CONV_FOLD("conv2d", conv_fold),
-                                            {0}};
+static const struct lam_fusion fusions[] = {
+    CONV_FOLD("conv2d", conv_fold), CONV_TAKES_RELU("conv2d"), {0}};
 
 const struct lam_plugin lam_plugin = {
     .abi_version = LAM_ABI_VERSION,

@@ -239,7 +239,8 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
 int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
                     int made, struct conv_direct *direct,
                     const struct lam_tensor *src, const struct lam_tensor *bias,
-                    const struct lam_tensor *dst, const struct lam_io *io)
+                    const struct lam_tensor *dst, const struct lam_io *io,
+                    double least)
 {
     const struct pass p = pass_of(g, made);
     const struct conv_cut *cut = &direct->cut;
@@ -270,7 +271,8 @@ int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
                                    LAM_ARG_INT(made == CONV_BIG),
                                    LAM_ARG_INT(cut->rows),
                                    LAM_ARG_INT(cut->columns),
-                                   LAM_ARG_INT(cut->splits)};
+                                   LAM_ARG_INT(cut->splits),
+                                   LAM_ARG_REAL(least)};
     int err = LAM_OK;
 
     if (direct->packed != io->weights_version)
@@ -278,5 +280,5 @@ int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 26, global, local);
+    return host->launch(host, direct->run, args, 27, global, local);
 }

@@ -101,7 +101,7 @@ int conv_implicit_run(const struct lam_host *host,
                       const struct lam_tensor *src,
                       const struct lam_tensor *weight,
                       const struct lam_tensor *bias,
-                      const struct lam_tensor *dst)
+                      const struct lam_tensor *dst, double least)
 {
     const bool is_big = made == CONV_BIG;
     const int side = side_of(host), tile = 4 * side;
@@ -134,9 +134,10 @@ int conv_implicit_run(const struct lam_host *host,
                                    LAM_ARG_INT(g->dw),
                                    LAM_ARG_INT(g->top),
                                    LAM_ARG_INT(g->left),
-                                   LAM_ARG_INT(is_big)};
+                                   LAM_ARG_INT(is_big),
+                                   LAM_ARG_REAL(least)};
 
-    return host->launch(host, implicit->run, args, 21, global, local);
+    return host->launch(host, implicit->run, args, 22, global, local);
 }
 
 int conv_implicit_weight(

@@ -2,6 +2,8 @@
 // big and what small.
 #include "conv.h"
 
+#include <math.h>
+
 int conv_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
     struct conv_state *state = layer->state;
@@ -42,7 +44,7 @@ int conv_run(struct lam_layer *layer, const struct lam_io *io)
 
     return conv_plain_run(layer->host, &state->plain, &state->geometry,
                           conv_makes, &io->in[0], &io->weight[0], bias_of(io),
-                          &io->out[0]);
+                          &io->out[0], conv_least(layer));
 }
 
 int conv_backward(struct lam_layer *layer, const struct lam_io *io)
@@ -54,7 +56,7 @@ int conv_backward(struct lam_layer *layer, const struct lam_io *io)
     if (io->d_in[0].buffer)
         err = conv_plain_run(host, &state->plain, &state->geometry,
                              opposite(conv_makes), &io->d_out[0],
-                             &io->weight[0], NULL, &io->d_in[0]);
+                             &io->weight[0], NULL, &io->d_in[0], -INFINITY);
     if (!err && io->d_weight[0].buffer)
         err =
             conv_plain_weight(host, &state->plain, &state->geometry, big_of(io),
@@ -100,7 +102,7 @@ static int run_direct(struct lam_layer *layer, const struct lam_io *io)
 
     return conv_direct_run(layer->host, &state->geometry, conv_makes,
                            &state->direct[LAM_PASS_RUN], &io->in[0],
-                           bias_of(io), &io->out[0], io);
+                           bias_of(io), &io->out[0], io, conv_least(layer));
 }
 
 static void data_workspace(const struct lam_layer *layer,
@@ -130,7 +132,7 @@ static int data_direct(struct lam_layer *layer, const struct lam_io *io)
 
     return conv_direct_run(layer->host, &state->geometry, opposite(conv_makes),
                            &state->direct[LAM_PASS_BACKWARD_DATA],
-                           &io->d_out[0], NULL, &io->d_in[0], io);
+                           &io->d_out[0], NULL, &io->d_in[0], io, -INFINITY);
 }
 
 static void weight_workspace(const struct lam_layer *layer,
@@ -268,7 +270,7 @@ static int run_winograd(struct lam_layer *layer, const struct lam_io *io)
 
     return conv_winograd_run(layer->host, &state->geometry, conv_makes,
                              &state->direct[LAM_PASS_RUN], &io->in[0],
-                             bias_of(io), &io->out[0], io);
+                             bias_of(io), &io->out[0], io, conv_least(layer));
 }
 
 static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
@@ -278,7 +280,7 @@ static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
     return conv_winograd_run(layer->host, &state->geometry,
                              opposite(conv_makes),
                              &state->direct[LAM_PASS_BACKWARD_DATA],
-                             &io->d_out[0], NULL, &io->d_in[0], io);
+                             &io->d_out[0], NULL, &io->d_in[0], io, -INFINITY);
 }
 
 static int gemm_score(const struct lam_layer *layer,
@@ -286,7 +288,9 @@ static int gemm_score(const struct lam_layer *layer,
 {
     struct conv_geometry g;
 
-    return conv_geometry(layer, &shapes->in[0], &g)
+    // Its products add up in the result: no place for an activation.
+    return conv_geometry(layer, &shapes->in[0], &g) ||
+                   conv_least(layer) > -INFINITY
                ? 0
                : conv_gemm_score(layer->host, &g);
 }
@@ -382,7 +386,7 @@ static int run_implicit(struct lam_layer *layer, const struct lam_io *io)
 
     return conv_implicit_run(layer->host, &state->implicit, &state->geometry,
                              conv_makes, &io->in[0], &io->weight[0],
-                             bias_of(io), &io->out[0]);
+                             bias_of(io), &io->out[0], conv_least(layer));
 }
 
 static int data_implicit(struct lam_layer *layer, const struct lam_io *io)
@@ -391,7 +395,7 @@ static int data_implicit(struct lam_layer *layer, const struct lam_io *io)
 
     return conv_implicit_run(layer->host, &state->implicit, &state->geometry,
                              opposite(conv_makes), &io->d_out[0],
-                             &io->weight[0], NULL, &io->d_in[0]);
+                             &io->weight[0], NULL, &io->d_in[0], -INFINITY);
 }
 
 static int weight_implicit(struct lam_layer *layer, const struct lam_io *io)

@@ -43,11 +43,13 @@ int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                    const struct conv_geometry *g, int made,
                    const struct lam_tensor *src,
                    const struct lam_tensor *weight,
-                   const struct lam_tensor *bias, const struct lam_tensor *dst)
+                   const struct lam_tensor *bias, const struct lam_tensor *dst,
+                   double least)
 {
     const struct lam_arg args[] = {LAM_ARG_TENSOR(src),  LAM_ARG_TENSOR(weight),
                                    LAM_ARG_TENSOR(bias), LAM_ARG_TENSOR(dst),
-                                   LAM_ARG_INT(g->n),    GEOMETRY_ARGS(g)};
+                                   LAM_ARG_INT(g->n),    LAM_ARG_REAL(least),
+                                   GEOMETRY_ARGS(g)};
     const int row = row_of(host), width = made == CONV_SMALL ? g->q : g->w;
     const size_t global[3] = {(size_t)((width + row - 1) / row),
                               (size_t)(made == CONV_SMALL ? g->p : g->h),
@@ -55,7 +57,7 @@ int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                                   (size_t)(made == CONV_SMALL ? g->k : g->c)};
 
     return host->launch(host, made == CONV_SMALL ? plain->small : plain->big,
-                        args, 5 + N_GEOMETRY, global, NULL);
+                        args, 6 + N_GEOMETRY, global, NULL);
 }
 
 // Rows of one block, so that `sums` sums over `rows` rows become enough

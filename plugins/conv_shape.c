@@ -1,9 +1,21 @@
 // Checks and weights of conv2d and conv_transpose2d.
 #include "conv.h"
 
-int conv_check(const struct lam_layer *layer, const struct lam_shape *in)
+#include <math.h>
+
+const char *const conv_activations[] = {"none", "relu", NULL};
+
+double conv_least(const struct lam_layer *layer)
 {
     const struct conv_config *config = layer->config;
+
+    return config->activation == CONV_RELU ? 0.0 : -INFINITY;
+}
+
+int conv_check(const struct lam_layer *layer, const struct lam_shapes *shapes)
+{
+    const struct conv_config *config = layer->config;
+    const struct lam_shape *in = &shapes->in[0];
     const struct lam_host *host = layer->host;
 
     if (in->rank != 4)
@@ -24,6 +36,10 @@ int conv_check(const struct lam_layer *layer, const struct lam_shape *in)
         return host->fail(host, LAM_EMODEL,
                           "%d filters cannot be cut into %d groups",
                           (int)config->filters, (int)config->groups);
+    if (config->activation != CONV_NO_ACTIVATION && shapes->training)
+        return host->fail(host, LAM_EMODEL,
+                          "activation is for inference alone: wanted a layer "
+                          "of its own behind to train with");
     if (config->pad == CONV_EXPLICIT && config->pads.n != 4)
         return host->fail(host, LAM_EMODEL,
                           "pad: explicit wants pads: top left bottom right, "

@@ -7,6 +7,8 @@
 // is the adjoint of conv2d from y to x with this weight: y is the big image.
 #include "conv.h"
 
+#include <math.h>
+
 struct axis {
     int before, out;
 };
@@ -104,7 +106,7 @@ static int conv_transpose2d_shape(const struct lam_layer *layer,
     const struct conv_config *config = layer->config;
     struct conv_geometry g;
     double taps;
-    int err = conv_check(layer, &shapes->in[0]);
+    int err = conv_check(layer, shapes);
 
     if (!err)
         err = conv_geometry(layer, &shapes->in[0], &g);
@@ -163,6 +165,8 @@ static int conv_transpose2d_reference(const struct lam_layer *layer,
         for (int c = 0; c < g.k; c++)
             for (int ij = 0; ij < g.p * g.q; ij++)
                 spread(&g, ref, n, c, ij);
+    for (int64_t i = 0; i < (int64_t)g.n * g.c * g.h * g.w; i++)
+        ref->out[0][i] = fmax(ref->out[0][i], conv_least(layer));
     return LAM_OK;
 }
 
@@ -236,6 +240,12 @@ static const struct lam_sample conv_transpose2d_samples[] = {
     {.params = "filters=3 kernel=3 stride=2",
      .inputs = "1x2x5x4",
      .flags = LAM_SAMPLE_EVAL},
+    {.params = "filters=3 kernel=3 activation=relu",
+     .inputs = "2x2x6x20",
+     .flags = LAM_SAMPLE_EVAL | LAM_SAMPLE_EXACT},
+    {.params = "filters=3 kernel=3 activation=relu",
+     .inputs = "2x2x6x20",
+     .error = "for inference alone"},
     {.params = "filters=3", .inputs = "1x2x5x4", .error = "kernel"},
     {.params = "filters=3 kernel=3",
      .inputs = "2x7x5",
@@ -277,7 +287,9 @@ static const struct lam_layer_type conv_transpose2d = {
 static const struct lam_layer_type *const layers[] = {&conv_transpose2d, NULL};
 
 static const struct lam_fusion fusions[] = {
-    CONV_FOLD("conv_transpose2d", conv_fold_turned), {0}};
+    CONV_FOLD("conv_transpose2d", conv_fold_turned),
+    CONV_TAKES_RELU("conv_transpose2d"),
+    {0}};
 
 const struct lam_plugin lam_plugin = {
     .abi_version = LAM_ABI_VERSION,

@@ -174,7 +174,8 @@ int conv_winograd_run(const struct lam_host *host,
                       const struct conv_geometry *g, int made,
                       struct conv_direct *direct, const struct lam_tensor *src,
                       const struct lam_tensor *bias,
-                      const struct lam_tensor *dst, const struct lam_io *io)
+                      const struct lam_tensor *dst, const struct lam_io *io,
+                      double least)
 {
     const struct pass p = pass_of(g, made);
     const struct conv_cut *cut = &direct->cut;
@@ -199,7 +200,8 @@ int conv_winograd_run(const struct lam_host *host,
                                    LAM_ARG_INT(g->dw),
                                    LAM_ARG_INT(p.top),
                                    LAM_ARG_INT(p.left),
-                                   LAM_ARG_INT(cut->splits)};
+                                   LAM_ARG_INT(cut->splits),
+                                   LAM_ARG_REAL(least)};
     int err = LAM_OK;
 
     if (direct->packed != io->weights_version)
@@ -207,5 +209,5 @@ int conv_winograd_run(const struct lam_host *host,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 20, global, local);
+    return host->launch(host, direct->run, args, 21, global, local);
 }

@@ -5,6 +5,7 @@
 // on average 2.25.
 #include "conv.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,7 +97,7 @@ int conv_geometry(const struct lam_layer *layer, const struct lam_shape *in,
     return LAM_OK;
 }
 
-static int check(const struct lam_layer *layer, const struct lam_shape *in)
+static int check(const struct lam_layer *layer, const struct lam_shapes *shapes)
 {
     const struct upsample_config *config = layer->config;
 
@@ -104,7 +105,7 @@ static int check(const struct lam_layer *layer, const struct lam_shape *in)
         if (config->conv.stride[i] != 1 || config->conv.dilation[i] != 1)
             return layer->host->fail(layer->host, LAM_EMODEL,
                                      "stride and dilation are 1 here");
-    return conv_check(layer, in);
+    return conv_check(layer, shapes);
 }
 
 static int upsample_shape(const struct lam_layer *layer,
@@ -113,7 +114,7 @@ static int upsample_shape(const struct lam_layer *layer,
     const struct upsample_config *config = layer->config;
     struct conv_geometry g;
     double taps;
-    int err = check(layer, &shapes->in[0]);
+    int err = check(layer, shapes);
 
     if (!err)
         err = conv_geometry(layer, &shapes->in[0], &g);
@@ -200,7 +201,7 @@ static int upsample_prepare(struct lam_layer *layer, const struct lam_io *io)
     return err ? err : prepare_weight(layer);
 }
 
-// The plain kernels. bias is an argument of upsample_run alone.
+// The plain kernels. bias and `least` are arguments of upsample_run alone.
 static int launch_plain(const struct lam_layer *layer,
                         struct lam_kernel *kernel, const struct lam_tensor *a,
                         const struct lam_tensor *b,
@@ -209,7 +210,7 @@ static int launch_plain(const struct lam_layer *layer,
 {
     const struct upsample_state *state = layer->state;
     const struct conv_geometry *g = &state->conv.geometry;
-    struct lam_arg args[18] = {LAM_ARG_TENSOR(a), LAM_ARG_TENSOR(b)};
+    struct lam_arg args[19] = {LAM_ARG_TENSOR(a), LAM_ARG_TENSOR(b)};
     const int sizes[] = {g->n,
                          g->groups,
                          g->k / g->groups,
@@ -226,8 +227,10 @@ static int launch_plain(const struct lam_layer *layer,
                          g->s - g->sw - g->left};
     int n = 2;
 
-    if (has_bias)
+    if (has_bias) {
         args[n++] = (struct lam_arg)LAM_ARG_TENSOR(bias);
+        args[n++] = (struct lam_arg)LAM_ARG_REAL(conv_least(layer));
+    }
     args[n++] = (struct lam_arg)LAM_ARG_TENSOR(out);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         args[n++] = (struct lam_arg)LAM_ARG_INT(sizes[i]);
@@ -448,7 +451,7 @@ static int upsample_reference(const struct lam_layer *layer,
                                 pq / g.w + i / S % R - (R - 1 - g.top),
                                 pq % g.w + i % S - (S - 1 - g.left)) *
                        ref->weight[0][(int64_t)k * cg * R * S + i];
-            *y++ = sum;
+            *y++ = fmax(sum, conv_least(layer));
         }
     return LAM_OK;
 }
@@ -488,6 +491,12 @@ static const struct lam_sample upsample_samples[] = {
     {.params = "filters=3 kernel=3",
      .inputs = "1x2x3x5",
      .flags = LAM_SAMPLE_EVAL},
+    {.params = "filters=3 kernel=3 activation=relu",
+     .inputs = "2x2x6x20",
+     .flags = LAM_SAMPLE_EVAL | LAM_SAMPLE_EXACT},
+    {.params = "filters=3 kernel=3 activation=relu",
+     .inputs = "2x2x6x20",
+     .error = "for inference alone"},
     {.params = "filters=3 kernel=3 stride=2",
      .inputs = "1x2x3x5",
      .error = "stride and dilation are 1"},
@@ -532,6 +541,7 @@ static const struct lam_fusion fusions[] = {
      .other = "mode=nearest scale",
      .summary = "multiply-adds of equal pixels, and the enlarged image"},
     CONV_FOLD("upsample_conv2d", conv_fold),
+    CONV_TAKES_RELU("upsample_conv2d"),
     {0}};
 
 const struct lam_plugin lam_plugin = {

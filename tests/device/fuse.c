@@ -240,7 +240,7 @@ static void check_inference(struct lam_context *ctx,
     CHECK(!err, "%s", ctx->error);
     if (!err) {
         CHECK(plain.graph->n_nodes == 8, "%d layers", plain.graph->n_nodes);
-        CHECK(fused.graph->n_nodes == 4, "%d layers", fused.graph->n_nodes);
+        CHECK(fused.graph->n_nodes == 3, "%d layers", fused.graph->n_nodes);
         CHECK(close_to(plain.y, fused.y), "outputs differ at inference");
     }
     close_run(&plain);
