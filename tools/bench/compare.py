@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
-"""lamina and PyTorch (channels_last) on the same networks, weights and machine:
+"""lamina and a peer on the same networks, weights and machine:
 
-  compare.py [--python VENV/bin/python] [--rounds N] [--repeats N] BUILD [CASE..]
+  compare.py [--peer NAME] [--python VENV/bin/python] [--rounds N] [--repeats N]
+             [--limit SECONDS] BUILD [CASE..]
 
-The two take turns, each in a process of its own, so that peak memory is each
-one's own; times are medians over all rounds. That the networks are the same is
-checked by the outputs for one input. PyTorch, safetensors and PyYAML are wanted
-in a virtual environment outside the tree. Prints a table in Markdown."""
+NAME is torch (channels_last), onnxruntime, tensorflow or tinygrad; what it needs
+is in requirements.txt beside this file, for a virtual environment outside the
+tree. The two take turns, each in a process of its own, so that peak memory is
+each one's own; times are medians over all rounds. That the networks are the same
+is checked by the outputs for one input: more than 1e-3 apart ends it. A peer that
+takes longer than the limit, or cannot do a case, gets a row that says so. Prints
+a table in Markdown."""
 import argparse
 import json
 import os
@@ -36,10 +40,25 @@ def run(*command):
     return result.stdout
 
 
+def run_peer(limit, *command):
+    """Its answer, or why there is none."""
+    try:
+        result = subprocess.run([str(part) for part in command], text=True,
+                                capture_output=True, check=False, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return f"more than {limit:.0f} s"
+    if result.returncode:
+        return result.stderr.strip().splitlines()[-1]
+    return json.loads(result.stdout.splitlines()[-1])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--peer", default="torch", choices=[
+        "torch", "onnxruntime", "tensorflow", "tinygrad"])
+    parser.add_argument("--limit", type=float, default=300)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("cases", nargs="*", default=[])
@@ -52,7 +71,9 @@ def main():
         sys.exit(f"unknown case {unknown.pop()}: {' '.join(CASES)}")
     threads = len(os.sched_getaffinity(0))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-bench-"))
-    print("| case | lamina ms | PyTorch ms | ratio | peak MiB | PyTorch MiB | "
+    name = {"torch": "PyTorch", "onnxruntime": "ONNX Runtime",
+            "tensorflow": "TensorFlow"}.get(options.peer, options.peer)
+    print(f"| case | lamina ms | {name} ms | ratio | peak MiB | {name} MiB | "
           "ratio | largest difference |\n|---|---|---|---|---|---|---|---|")
     for case in options.cases or CASES:
         model, kind, batch, sets = CASES[case]
@@ -67,9 +88,18 @@ def main():
             ours.append(json.loads(run(
                 lamina, "bench", file, *sets, "--pass", kind, "--batch", batch,
                 "--repeats", options.repeats, "--format", "json")))
-            theirs.append(json.loads(run(
-                options.python, pathlib.Path(__file__).with_name("torch_run.py"),
-                resolved, saved, kind, batch, options.repeats, threads)))
+            theirs.append(run_peer(
+                options.limit, options.python,
+                pathlib.Path(__file__).with_name(f"{options.peer}_run.py"),
+                resolved, saved, kind, batch, options.repeats, threads))
+            if isinstance(theirs[-1], str):
+                break
+        if isinstance(theirs[-1], str):
+            print(f"| {case} | {ours[0]['median_ms']:.0f} | {theirs[-1]} |"
+                  + " |" * 5, flush=True)
+            continue
+        if theirs[0]["max_difference"] > 1e-3:
+            sys.exit(f"{case}: outputs differ by {theirs[0]['max_difference']}")
         a, b = (statistics.median(row["median_ms"] for row in rows)
                 for rows in (ours, theirs))
         m, n = (max(row["peak_rss_mib"] for row in rows)
