@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "fuse.h"
 #include "progress.h"
@@ -122,7 +123,7 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
     double ms;
     int err;
 
-    *bench = (struct lam_bench){0};
+    *bench = (struct lam_bench){.before_mib = lam_bench_peak_mib()};
     *session = NULL;
     err = open_session(graph, queue, &wanted, options->no_fuse, session);
     if (err)
@@ -144,6 +145,14 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
     }
     lam_queue_built(queue, &bench->programs, &bench->hits, &bench->build_s);
     return err ? err : summarise(ctx, bench);
+}
+
+double lam_bench_peak_mib(void)
+{
+    struct rusage usage;
+
+    return getrusage(RUSAGE_SELF, &usage) ? 0.0
+                                          : (double)usage.ru_maxrss / 1024.0;
 }
 
 void lam_bench_free(struct lam_bench *bench)

@@ -23,6 +23,7 @@ struct lam_bench {
     double *all_ms; // repeats of them, in order
     int n;
     struct lam_memory memory;
+    double before_mib;  // peak of the process before the plan was allocated
     double macs;        // of one forward run, as it is computed
     int programs, hits; // kernels built, and how many came from the cache
     double build_s;
@@ -37,6 +38,7 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
                   const struct lam_bench_options *options,
                   struct lam_bench *bench, struct lam_session **session);
 void lam_bench_free(struct lam_bench *bench);
+double lam_bench_peak_mib(void); // of the whole process so far
 
 // Sorts the n > 0 times.
 struct lam_spread lam_bench_spread(double *ms, int n);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
 #include "fuse.h"
 #include "rng.h"
 #include "shape.h"
@@ -179,11 +180,13 @@ static void print_plan(const struct lam_trainer *t, const struct lam_memory *m)
 {
     lam_log(t->ctx, LAM_LOG_INFO,
             "memory: %.1f MiB: activations %.1f in %d buffers, weights %.1f, "
-            "gradients %.1f, optimiser %.1f, workspaces %.1f",
+            "gradients %.1f, optimiser %.1f, workspaces %.1f; %.1f MiB with "
+            "the process as it is",
             (double)m->total / 0x1p20, (double)m->activations / 0x1p20,
             m->n_slots, (double)m->weights / 0x1p20,
             (double)m->weight_grads / 0x1p20, (double)m->optimizer / 0x1p20,
-            (double)m->workspace / 0x1p20);
+            (double)m->workspace / 0x1p20,
+            (double)m->total / 0x1p20 + lam_bench_peak_mib());
 }
 
 // One attempt at a micro-batch; LAM_EMEMORY when it does not fit.

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "bench_layer.h"
 #include "cmd.h"
@@ -29,15 +28,6 @@ struct job {
     void *optimizer_config;
     struct lam_bench result;
 };
-
-// In MiB, of the whole process.
-static double peak_rss(void)
-{
-    struct rusage usage;
-
-    return getrusage(RUSAGE_SELF, &usage) ? 0.0
-                                          : (double)usage.ru_maxrss / 1024.0;
-}
 
 static int open_optimizer(struct job *j)
 {
@@ -127,14 +117,16 @@ static void print_json(const struct job *j)
            "\"median_ms\": %.3f, \"min_ms\": %.3f, \"quartile_ms\": %.3f, "
            "\"three_quartile_ms\": %.3f, \"first_ms\": %.3f, "
            "\"create_s\": %.3f, \"programs\": %d, \"from_cache\": %d, "
-           "\"build_s\": %.3f, \"plan_mib\": %.1f, \"peak_rss_mib\": %.1f, "
+           "\"build_s\": %.3f, \"plan_mib\": %.1f, \"before_mib\": %.1f, "
+           "\"peak_rss_mib\": %.1f, "
            "\"all_ms\": [",
            lam_model_name(j->model), j->pass, (int)j->batch, device->name,
            device->driver, device->info.compute_units, j->graph->n_nodes,
            b->macs / 1e9, j->options.warmup, b->spread.median, b->spread.min,
            b->spread.quartile, b->spread.three_quartile, b->first_ms,
            b->create_s, b->programs, b->hits, b->build_s,
-           (double)b->memory.total / 0x1p20, peak_rss());
+           (double)b->memory.total / 0x1p20, b->before_mib,
+           lam_bench_peak_mib());
     for (int i = 0; i < b->n; i++)
         printf("%s%.3f", i ? ", " : "", b->all_ms[i]);
     printf("]}\n");
@@ -150,7 +142,7 @@ static void print_csv(const struct job *j)
            lam_model_name(j->model), j->pass, (int)j->batch, b->spread.median,
            b->spread.min, b->spread.quartile, b->spread.three_quartile,
            b->first_ms, b->macs / 1e9, b->programs, b->build_s,
-           (double)b->memory.total / 0x1p20, peak_rss());
+           (double)b->memory.total / 0x1p20, lam_bench_peak_mib());
 }
 
 static void print_md(const struct job *j)
@@ -177,8 +169,10 @@ static void print_md(const struct job *j)
            b->create_s);
     printf("| programs | %d, %d of them from the cache, %.2f s to build |\n",
            b->programs, b->hits, b->build_s);
-    printf("| memory | plan %.1f MiB, peak of the process %.1f MiB |\n",
-           (double)b->memory.total / 0x1p20, peak_rss());
+    printf("| memory | plan %.1f MiB and %.1f MiB before it; peak of the "
+           "process %.1f MiB |\n",
+           (double)b->memory.total / 0x1p20, b->before_mib,
+           lam_bench_peak_mib());
 }
 
 static int print_result(const struct job *j)

@@ -47,6 +47,33 @@ saved = folder / "saved.safetensors"
 done = bench("--pass", "infer", "--save", saved)
 check("save", done.returncode == 0 and b"bench.output" in saved.read_bytes(),
       done.stderr)
+def bench_layer(*arguments):
+    return subprocess.run([lamina, "bench", *map(str, arguments), "--repeats",
+                           "2"], text=True, capture_output=True, check=False)
+
+
+layer = ["--layer", "conv2d filters=4 kernel=3", "--layer", "relu", "--shape",
+         "1x3x16x16"]
+done = bench_layer(*layer, "--format", "json")
+rows = json.loads(done.stdout or "[]")
+check("layers alone", [row["pass"] for row in rows]
+      == ["run", "data", "weight", "run", "data"]
+      and all(row["min_ms"] > 0 for row in rows)
+      and abs(rows[0]["gmacs"] * 1e9 - 4 * 3 * 9 * 256) < 1000,
+      done.stdout + done.stderr)
+done = bench_layer(*layer[:2], *layer[4:], "--variants", "implicit", "--format",
+                   "csv")
+check("a variant asked for", done.stdout.count(",implicit,") == 3,
+      done.stdout + done.stderr)
+for arguments, found in (
+        ([*layer, "--kernels"], "go with a model file"),
+        (layer[:2], "--layer wants --shape"),
+        (["--layer", "conv2d filters=4 kernl=3", "--shape", "1x3x16x16"],
+         "did you mean 'kernel'"),
+        (["--layer", "relu", "--shape", "1x3x"], "--shape has '1x3x'")):
+    done = bench_layer(*arguments)
+    check(" ".join(arguments), done.returncode == 2 and found in done.stderr,
+          done.stderr)
 for arguments, found in ((["--pass", "x"], "--pass is 'x'"),
                          (["--batch", "0"], "--batch is '0'"),
                          (["--format", "xml"], "--format is 'xml'"),
