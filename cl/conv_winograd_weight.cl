@@ -17,6 +17,10 @@
 // those of the bias, [parts][groups * K], as [parts][groups][K / BLOCK][C / NJ]
 // [POINTS][NJ][BLOCK]. PAD floats keep the points' parts of the region off the
 // same places of a cache. The order of all sums depends on the shapes alone.
+//
+// For 128 channels and filters at 80 x 80, batch 2, the largest difference from
+// the plain kernel is 5.5e-6 of the largest number with M = 4 and 1.7e-6 with
+// M = 2, where the direct kernel has 2.8e-6.
 #include "winograd.cl"
 #define POINTS (SIDE * SIDE)
 #define BLOCK (NV * VW)

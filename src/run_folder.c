@@ -131,6 +131,41 @@ int lam_run_write_info(struct lam_context *ctx, const char *path,
     return close_file(ctx, file, file_name);
 }
 
+int lam_run_write_kernels(struct lam_context *ctx, const char *path,
+                          bool is_merged, const char *variants)
+{
+    char file_name[1100];
+    FILE *file = fopen(
+        lam_run_file(path, "kernels.txt", file_name, sizeof(file_name)), "w");
+
+    if (!file)
+        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
+    fprintf(file, "merged=%s\nvariants=%s\n", is_merged ? "yes" : "no",
+            variants);
+    return close_file(ctx, file, file_name);
+}
+
+void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants)
+{
+    char file_name[1100], *line = NULL;
+    size_t size = 0;
+    ssize_t n;
+    FILE *file = fopen(
+        lam_run_file(path, "kernels.txt", file_name, sizeof(file_name)), "r");
+
+    while (file && (n = getline(&line, &size, file)) >= 0) {
+        if (n > 0 && line[n - 1] == '\n')
+            line[n - 1] = '\0';
+        if (strcmp(line, "merged=no") == 0)
+            *no_fuse = true;
+        if (strncmp(line, "variants=", 9) == 0 && !*variants)
+            *variants = strdup(line + 9);
+    }
+    free(line);
+    if (file)
+        fclose(file);
+}
+
 static void print_number(FILE *out, double value, const char *missing)
 {
     if (isfinite(value))

@@ -8,7 +8,6 @@
 #include "init.h"
 #include "rng.h"
 #include "shape.h"
-#include "tuning.h"
 
 static int buffer_make(struct lam_session *s, int64_t bytes,
                        struct lam_buffer **buffer)
@@ -363,73 +362,4 @@ int lam_session_slot_write(struct lam_session *s, int i, int slot,
 const struct lam_memory *lam_session_plan(const struct lam_session *s)
 {
     return &s->plan->memory;
-}
-
-// Why a variant was taken.
-static void print_reason(FILE *out, const struct lam_taken *t)
-{
-    if (t->why == LAM_BY_REQUEST)
-        fprintf(out, "asked for\n");
-    else if (t->why == LAM_BY_TUNING)
-        fprintf(out, "measured: %s ms, %s\n", t->ms, t->others);
-    else
-        fprintf(out, "score %d, plain has 1%s%s\n", t->score,
-                t->variant && t->variant->summary ? ": " : "",
-                t->variant && t->variant->summary ? t->variant->summary : "");
-}
-
-char *lam_session_explain(const struct lam_session *s)
-{
-    static const char *const passes[] = {"run", "backward data",
-                                         "backward weight"};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-
-    for (int i = 0; out && i < s->graph->n_nodes; i++)
-        for (int pass = 0; pass < LAM_N_PASSES; pass++) {
-            const struct lam_node_plan *np = &s->plan->nodes[i];
-            const struct lam_taken *t = &np->taken[pass];
-
-            if ((!t->variant && t->why == LAM_BY_SCORE) ||
-                (pass != LAM_PASS_RUN && !np->runs_backward))
-                continue;
-            fprintf(out, "%-20s %-16s %-10s ", s->graph->nodes[i].name,
-                    passes[pass], t->variant ? t->variant->name : "plain");
-            print_reason(out, t);
-        }
-    if (out)
-        fclose(out);
-    return text;
-}
-
-const char *lam_session_variant(const struct lam_session *s, int node, int pass)
-{
-    const struct lam_variant *v = s->plan->nodes[node].taken[pass].variant;
-
-    return v ? v->name : "plain";
-}
-
-char *lam_session_variants(const struct lam_session *s)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    const char *comma = "";
-
-    for (int i = 0; out && i < s->graph->n_nodes; i++)
-        for (int pass = 0; pass < LAM_N_PASSES; pass++) {
-            const struct lam_node_plan *np = &s->plan->nodes[i];
-            const struct lam_variant *v = np->taken[pass].variant;
-
-            if (!s->graph->nodes[i].layer.type->variants ||
-                (pass != LAM_PASS_RUN && !np->runs_backward))
-                continue;
-            fprintf(out, "%s%s:%s=%s", comma, s->graph->nodes[i].name,
-                    lam_pass_names[pass], v ? v->name : "plain");
-            comma = ",";
-        }
-    if (out)
-        fclose(out);
-    return text;
 }

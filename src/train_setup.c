@@ -74,28 +74,6 @@ static int read_sections(struct lam_trainer *t)
                              type_only);
 }
 
-// A run without the file chooses anew.
-static void read_kernels(struct lam_trainer *t)
-{
-    char path[1100], *line = NULL;
-    size_t size = 0;
-    ssize_t n;
-    FILE *file =
-        fopen(lam_run_file(t->run, "kernels.txt", path, sizeof(path)), "r");
-
-    while (file && (n = getline(&line, &size, file)) >= 0) {
-        if (n > 0 && line[n - 1] == '\n')
-            line[n - 1] = '\0';
-        if (strcmp(line, "merged=no") == 0)
-            t->no_fuse = true;
-        if (strncmp(line, "variants=", 9) == 0 && !t->kernels)
-            t->kernels = strdup(line + 9);
-    }
-    free(line);
-    if (file)
-        fclose(file);
-}
-
 static int open_model(struct lam_trainer *t)
 {
     const struct lam_train_options *o = t->options;
@@ -110,7 +88,7 @@ static int open_model(struct lam_trainer *t)
         if (err)
             return err;
         snprintf(t->run, sizeof(t->run), "%s", o->resume);
-        read_kernels(t);
+        lam_run_read_kernels(t->run, &t->no_fuse, &t->kernels);
         t->progress = t->resumed.progress;
         t->data_path = strdup(o->data ? o->data : t->resumed.data);
         err = lam_model_parse(t->ctx, path, t->resumed.model,
@@ -390,23 +368,15 @@ static int open_loader(struct lam_trainer *t)
     return lam_loader_open(t->dataset, &options, &t->loader);
 }
 
-// What the next session must do alike to go on exactly.
+// What the run must do alike when it goes on.
 static int write_kernels(struct lam_trainer *t)
 {
     char *variants = lam_session_variants(t->session);
-    const size_t size = (variants ? strlen(variants) : 0) + 40;
-    char *text = malloc(size);
-    int err;
+    const int err =
+        variants ? lam_run_write_kernels(t->ctx, t->run, !t->no_fuse, variants)
+                 : lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
 
-    if (variants && text) {
-        snprintf(text, size, "merged=%s\nvariants=%s\n",
-                 t->no_fuse ? "no" : "yes", variants);
-        err = lam_run_write_text(t->ctx, t->run, "kernels.txt", text);
-    } else {
-        err = lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
-    }
     free(variants);
-    free(text);
     return err;
 }
 

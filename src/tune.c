@@ -125,8 +125,9 @@ static void describe(const struct candidate *candidates, int n, int best,
                                      "%s%s refused: off by %.1e",
                                      used ? ", " : "", c->name, c->difference);
         else
-            used += (size_t)snprintf(text + used, size - used, "%s%s %.3f",
-                                     used ? ", " : "", c->name, c->ms);
+            used += (size_t)snprintf(
+                text + used, size - used, "%s%s %.3f (off by %.1e)",
+                used ? ", " : "", c->name, c->ms, c->difference);
     }
 }
 
@@ -168,9 +169,10 @@ static int tune_pass(struct job *j, struct lam_tuning *tuning, int i, int pass)
     err = lam_tuning_put(tuning, j->graph, i, pass, candidates[best].name,
                          candidates[best].ms, others);
     if (!err && !j->options->quiet)
-        lam_log(j->graph->ctx, LAM_LOG_INFO, "%-24s %-6s %s %.3f ms; %s",
-                node->name, lam_pass_names[pass], candidates[best].name,
-                candidates[best].ms, others);
+        lam_log(j->graph->ctx, LAM_LOG_INFO,
+                "%-24s %-6s %s %.3f ms (off by %.1e); %s", node->name,
+                lam_pass_names[pass], candidates[best].name,
+                candidates[best].ms, candidates[best].difference, others);
     return err ? err : lam_tuning_save(tuning);
 }
 

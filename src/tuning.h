@@ -17,7 +17,7 @@ struct lam_tuned {
     char *pass;   // run, data or weight
     char *taken;  // the variant, or plain
     char *ms;     // its time
-    char *others; // "direct 4.0, plain 80.1; x refused, off by 0.3"
+    char *others; // "direct 4.0 (off by 1e-6), x refused: off by 0.3"
 };
 
 // Names of enum lam_pass, as in the file and in --variants.
