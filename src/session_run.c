@@ -117,14 +117,19 @@ static int add_to(struct lam_session *s, const struct lam_tensor *y,
 {
     const struct lam_host *host = s->graph->host;
     const int64_t n = lam_shape_elements(&y->shape);
-    const int chunk = host->device.kind == LAM_DEVICE_CPU ? 4096 : 4;
-    const size_t global[3] = {(size_t)((n + chunk - 1) / chunk), 1, 1};
+    const bool is_cpu = host->device.kind == LAM_DEVICE_CPU;
+    const int chunk = is_cpu ? 4096 : 4;
+    // Some drivers compile a kernel anew for each size of a group.
+    const size_t local[3] = {is_cpu ? 1 : 64, 1, 1};
+    const size_t groups =
+        ((size_t)((n + chunk - 1) / chunk) + local[0] - 1) / local[0];
+    const size_t global[3] = {groups * local[0], 1, 1};
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(y), LAM_ARG_TENSOR(x),  LAM_ARG_REAL(a),
         LAM_ARG_LONG(n),   LAM_ARG_INT(chunk),
     };
 
-    return host->launch(host, s->add, args, 5, global, NULL);
+    return host->launch(host, s->add, args, 5, global, local);
 }
 
 // Where a variant serves one half of backward, the plain one gets the other
