@@ -29,13 +29,16 @@ static int make_graph(struct lam_trial *t, const struct lam_registry *registry,
                                         .n_in = spec->n_in,
                                         .is_frozen = spec->pass ==
                                                      LAM_PASS_BACKWARD_DATA};
+    const struct lam_layer_type *type =
+        lam_registry_layer(registry, spec->type);
+    const bool is_loss = type && type->kind == LAM_KIND_LOSS;
     int err =
         lam_graph_create(t->ctx, registry, host, spec->training, &t->graph);
 
     for (int i = 0; i < spec->n_in && !err; i++) {
         char name[16];
 
-        snprintf(name, sizeof(name), i ? "target" : "x");
+        snprintf(name, sizeof(name), is_loss && i == 1 ? "target" : "x%d", i);
         err = lam_graph_input(t->graph, name, &spec->in[i], &in[i]);
     }
     if (!err)
@@ -63,7 +66,7 @@ static int start(struct lam_trial *t)
 {
     const struct lam_shape *shape = &t->graph->values[t->out].shape;
     const int64_t n = lam_shape_elements(shape);
-    float *ones;
+    float *dy;
     int err = lam_session_init(t->session, 1);
 
     for (int i = 0; i < t->graph->n_values && !err; i++)
@@ -72,12 +75,12 @@ static int start(struct lam_trial *t)
     if (err || t->pass == LAM_PASS_RUN)
         return err;
     err = lam_session_forward(t->session, 1);
-    ones = err || n == 1 ? NULL : lam_bench_numbers(n, "dy");
-    if (ones)
-        err = lam_session_write_grad(t->session, ones);
+    dy = err || n == 1 ? NULL : lam_bench_numbers(n, "dy");
+    if (dy)
+        err = lam_session_write_grad(t->session, dy);
     else if (!err && n > 1)
         err = lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
-    free(ones);
+    free(dy);
     return err;
 }
 

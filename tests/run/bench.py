@@ -61,6 +61,9 @@ check("layers alone", [row["pass"] for row in rows]
       and all(row["min_ms"] > 0 for row in rows)
       and abs(rows[0]["gmacs"] * 1e9 - 4 * 3 * 9 * 256) < 1000,
       done.stdout + done.stderr)
+done = bench_layer("--layer", "concat", "--shape", "1x2x9x9 1x3x9x9 1x1x9x9")
+check("three inputs", done.stdout.count("| concat |") == 2,
+      done.stdout + done.stderr)
 done = bench_layer(*layer[:2], *layer[4:], "--variants", "implicit", "--format",
                    "csv")
 check("a variant asked for", done.stdout.count(",implicit,") == 3,
