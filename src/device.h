@@ -79,6 +79,15 @@ void lam_host_finish(struct lam_host *host);
 // the first use takes seconds where CLBlast is used. Never called by itself.
 int lam_gemm_warm(struct lam_queue *queue, int real);
 
+struct lam_kernel_time {
+    const char *name; // the queue's
+    long calls;
+    double seconds; // by events
+};
+
+// What kernels took, most time first; the number of *rows, which are to free().
+// 0 without profile.
+int lam_queue_times(struct lam_queue *queue, struct lam_kernel_time **rows);
 // A line per kernel name, most time first, into a text to free(): calls, total
 // and mean milliseconds, share. "" without profile.
 char *lam_queue_profile(struct lam_queue *queue);

@@ -340,40 +340,50 @@ int lam_queue_track(struct lam_queue *q, const char *name, cl_event event)
 
 static int compare_seconds(const void *a, const void *b)
 {
-    const struct lam_timing *const *x = a, *const *y = b;
+    const struct lam_kernel_time *x = a, *y = b;
 
-    if ((*x)->seconds != (*y)->seconds)
-        return (*x)->seconds < (*y)->seconds ? 1 : -1;
-    return strcmp((*x)->name, (*y)->name);
+    if (x->seconds != y->seconds)
+        return x->seconds < y->seconds ? 1 : -1;
+    return strcmp(x->name, y->name);
 }
 
-char *lam_queue_profile(struct lam_queue *q)
+int lam_queue_times(struct lam_queue *q, struct lam_kernel_time **rows)
 {
-    struct lam_timing **sorted = NULL;
-    double total = 0.0;
-    size_t size = 0, n = 0;
-    char *text = NULL;
-    FILE *out = open_memstream(&text, &size);
+    int n = 0;
 
     if (q->n_pending > 0 && !q->is_lost)
         lam_queue_finish(q);
     for (struct lam_timing *t = q->timings; t; t = t->next)
         n++;
-    sorted = calloc(n + 1, sizeof(struct lam_timing *));
+    *rows = calloc((size_t)n + 1, sizeof(**rows));
+    if (!*rows)
+        return 0;
     n = 0;
-    for (struct lam_timing *t = q->timings; t && sorted; t = t->next)
-        if (t->calls) {
-            sorted[n++] = t;
-            total += t->seconds;
-        }
-    if (sorted)
-        qsort(sorted, n, sizeof(struct lam_timing *), compare_seconds);
-    for (size_t i = 0; out && i < n; i++)
+    for (struct lam_timing *t = q->timings; t; t = t->next)
+        if (t->calls)
+            (*rows)[n++] =
+                (struct lam_kernel_time){t->name, t->calls, t->seconds};
+    qsort(*rows, (size_t)n, sizeof(**rows), compare_seconds);
+    return n;
+}
+
+char *lam_queue_profile(struct lam_queue *q)
+{
+    struct lam_kernel_time *rows;
+    const int n = lam_queue_times(q, &rows);
+    double total = 0.0;
+    size_t size = 0;
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &size);
+
+    for (int i = 0; i < n; i++)
+        total += rows[i].seconds;
+    for (int i = 0; out && i < n; i++)
         fprintf(out, "%-28s %7ld calls %10.2f ms %9.3f ms each %5.1f %%\n",
-                sorted[i]->name, sorted[i]->calls, 1e3 * sorted[i]->seconds,
-                1e3 * sorted[i]->seconds / (double)sorted[i]->calls,
-                total > 0.0 ? 100.0 * sorted[i]->seconds / total : 0.0);
-    free(sorted);
+                rows[i].name, rows[i].calls, 1e3 * rows[i].seconds,
+                1e3 * rows[i].seconds / (double)rows[i].calls,
+                total > 0.0 ? 100.0 * rows[i].seconds / total : 0.0);
+    free(rows);
     if (out)
         fclose(out);
     return text;

@@ -106,6 +106,23 @@ static int run(struct job *j)
                                &j->session);
 }
 
+// All steps together, the first ones too.
+static void print_kernels(const struct job *j)
+{
+    struct lam_kernel_time *rows;
+    const int n = lam_queue_times(j->queue, &rows);
+    double total = 0.0;
+
+    for (int i = 0; i < n; i++)
+        total += rows[i].seconds;
+    for (int i = 0; i < n; i++)
+        printf("%s\n  {\"kernel\": \"%s\", \"calls\": %ld, \"ms\": %.4f, "
+               "\"share\": %.4f}",
+               i ? "," : "", rows[i].name, rows[i].calls, 1e3 * rows[i].seconds,
+               rows[i].seconds / total);
+    free(rows);
+}
+
 static void print_json(const struct job *j)
 {
     const struct lam_device_row *device = lam_queue_device(j->queue);
@@ -129,6 +146,10 @@ static void print_json(const struct job *j)
            lam_bench_peak_mib());
     for (int i = 0; i < b->n; i++)
         printf("%s%.3f", i ? ", " : "", b->all_ms[i]);
+    printf("]%s", j->kernels ? ", \"kernels\": [" : "}\n");
+    if (!j->kernels)
+        return;
+    print_kernels(j);
     printf("]}\n");
 }
 
@@ -279,8 +300,9 @@ static int check(struct job *j, const char *batch, const char *warmup,
     if (!formats[i])
         return lam_fail(j->ctx, LAM_EUSAGE,
                         "--format is '%s', wanted md, csv or json", j->format);
-    if (j->kernels && i != 0)
-        return lam_fail(j->ctx, LAM_EUSAGE, "--kernels goes with --format md");
+    if (j->kernels && i == 1)
+        return lam_fail(j->ctx, LAM_EUSAGE,
+                        "--kernels goes with --format md or json");
     if (j->n_layers && (j->save || j->kernels || j->explain))
         return lam_fail(j->ctx, LAM_EUSAGE,
                         "--save, --kernels and --explain go with a model file");

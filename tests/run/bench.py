@@ -35,6 +35,9 @@ for kind in "train", "infer":
 done = bench("--kernels")
 check("kernels", done.returncode == 0 and "conv_" in done.stdout
       and "| per image |" in done.stdout, done.stdout + done.stderr)
+rows = json.loads(bench("--kernels", "--format", "json").stdout)["kernels"]
+check("kernels, JSON", abs(sum(row["share"] for row in rows) - 1) < 0.01
+      and all(row["calls"] > 0 and row["ms"] >= 0 for row in rows), str(rows))
 done = bench("--format", "csv")
 check("CSV", done.returncode == 0 and len(done.stdout.splitlines()) == 2
       and len({line.count(",") for line in done.stdout.splitlines()}) == 1,
