@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "installed.h"
 
 static const char *const sections[] = {
     "format",  "name",     "inputs",     "include", "blocks", "layers",
@@ -63,12 +66,19 @@ static int check_keys(const struct lam_model *model)
     return LAM_OK;
 }
 
+static bool is_there(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0;
+}
+
 // Adds the blocks of another file; those of the model itself win.
 static int include_file(struct lam_model *model, const struct lam_yaml *at)
 {
     const char *slash = strrchr(model->file, '/');
     struct lam_yaml *tree = NULL, *blocks, *own;
-    char path[1024];
+    char path[1024], installed[4096];
     int err = LAM_OK;
 
     if (at->kind != LAM_YAML_SCALAR || strchr(at->text, '/'))
@@ -77,7 +87,10 @@ static int include_file(struct lam_model *model, const struct lam_yaml *at)
                               "of the model");
     snprintf(path, sizeof(path), "%.*s%s",
              slash ? (int)(slash - model->file + 1) : 0, model->file, at->text);
-    err = lam_yaml_load(model->ctx, path, &tree);
+    err = !is_there(path) &&
+                  lam_installed_model(at->text, installed, sizeof(installed))
+              ? lam_yaml_load(model->ctx, installed, &tree)
+              : lam_yaml_load(model->ctx, path, &tree);
     if (err)
         return err;
     blocks = lam_yaml_get(tree, "blocks");
@@ -318,6 +331,11 @@ int lam_model_load(struct lam_context *ctx, const char *path,
                    const char *const *sets, int n_sets,
                    struct lam_model **model)
 {
+    char installed[4096];
+
+    if (!is_there(path) &&
+        lam_installed_model(path, installed, sizeof(installed)))
+        path = installed;
     return load(ctx, path, NULL, 0, sets, n_sets, model);
 }
 

@@ -7,6 +7,8 @@
 
 struct lam_model;
 
+// path: a file, or the name of an installed model ("unet"). Files it includes
+// are beside it, or else installed.
 // sets: "up.kind=transpose", "enc1.filters=64", "train.epochs=3",
 // "inputs.image=N,1,640,640". The first part names a section, a block, or a
 // layer, in this order. LAM_EMODEL with file:line:col, or LAM_EUSAGE for a

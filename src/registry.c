@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "installed.h"
 #include "param.h"
 
 struct entry {
@@ -304,18 +305,24 @@ int lam_registry_load_folder(struct lam_registry *registry, const char *path)
 int lam_registry_load_default(struct lam_registry *registry)
 {
     const char *path = getenv("LAM_PLUGIN_PATH");
-    char *folders, *rest, *folder;
+    size_t length;
     int err = LAM_OK;
 
-    if (!path || !path[0])
-        return lam_registry_load_folder(registry, LAM_PLUGINS_DIR);
-    folders = strdup(path);
-    if (!folders)
-        return lam_fail(registry->ctx, LAM_EMEMORY, "out of memory");
-    for (folder = strtok_r(folders, ":", &rest); folder && !err;
-         folder = strtok_r(NULL, ":", &rest))
+    for (path = path ? path : ""; !err; path += length + 1) {
+        char folder[4096];
+
+        length = strcspn(path, ":");
+        if (length == 0)
+            lam_installed_plugins(folder, sizeof(folder));
+        else if (length >= sizeof(folder))
+            return lam_fail(registry->ctx, LAM_EPLUGIN,
+                            "LAM_PLUGIN_PATH: path too long");
+        else
+            snprintf(folder, sizeof(folder), "%.*s", (int)length, path);
         err = lam_registry_load_folder(registry, folder);
-    free(folders);
+        if (path[length] == '\0')
+            break;
+    }
     return err;
 }
 

@@ -13,7 +13,8 @@ void lam_registry_destroy(struct lam_registry *registry);
 // Loads each *.so of the folder, by name. Any bad one is LAM_EPLUGIN.
 int lam_registry_load_folder(struct lam_registry *registry, const char *path);
 int lam_registry_load_file(struct lam_registry *registry, const char *path);
-// LAM_PLUGIN_PATH (folders separated by ':'), else the installed folder.
+// LAM_PLUGIN_PATH, folders separated by ':'; an empty one, as in "mine:", is
+// the installed folder. Without it the installed folder alone.
 int lam_registry_load_default(struct lam_registry *registry);
 
 // Adds what a plugin brings (also a test's own); origin is for messages.
