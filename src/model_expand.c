@@ -254,9 +254,9 @@ static int block_list(const struct lam_model *model, const struct lam_yaml *row,
                               "no parameter of it",
                               name, by);
     *list = lam_yaml_get(block, chosen);
-    if (*list && (*list)->kind == LAM_YAML_LIST && (*list)->n_items > 0 &&
-        (!by || strcmp(chosen, "params") != 0))
-        return LAM_OK;
+    if (*list && (*list)->kind == LAM_YAML_LIST &&
+        (by ? strcmp(chosen, "params") != 0 : (*list)->n_items > 0))
+        return LAM_OK; // A case may be empty: the block is its input then.
     if (!by)
         return lam_model_fail(model, block,
                               "block '%s' has no list of 'layers'", name);

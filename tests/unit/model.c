@@ -105,13 +105,15 @@ static const char blocks[] =
          "    cases: kind\n"
          "    relu:\n      - {name: r, type: relu}\n"
          "    leaky:\n      - {name: l, type: leaky_relu, slope: $slope}\n"
+         "    none: []\n"
          "  two:\n"
          "    params: {kind: relu}\n"
          "    layers:\n      - {name: p, block: act, kind: $kind}\n"
          "      - {name: q, type: add, from: [p, $in]}\n"
          "layers:\n  - {name: a, block: two}\n"
          "  - {name: b, block: two, kind: leaky}\n"
-         "outputs: [b]\n";
+         "  - {name: c, block: two, kind: none}\n"
+         "outputs: [c]\n";
 
 static void check_blocks(void)
 {
@@ -122,7 +124,8 @@ static void check_blocks(void)
     CHECK_HAS(first, "{name: a.q, type: add, from: [a.p.r, x]}");
     CHECK_HAS(first,
               "{name: b.p.l, type: leaky_relu, from: [a.q], slope: 0.1}");
-    CHECK_HAS(first, "outputs: [b.q]");
+    CHECK_HAS(first, "{name: c.q, type: add, from: [b.q, b.q]}");
+    CHECK_HAS(first, "outputs: [c.q]");
     CHECK_INT(build(first, NULL, &second), LAM_OK);
     CHECK_STR(second, first);
     CHECK_INT(build(blocks, "two.kind=leaky", &set), LAM_OK);
