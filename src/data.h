@@ -41,6 +41,12 @@ struct lam_intensity {
     double low, high; // raw values, of 65535
     double mean, std; // of v
 };
+static inline float lam_intensity_apply(const struct lam_intensity *in,
+                                        double raw)
+{
+    return (float)(((raw - in->low) / (in->high - in->low) - in->mean) /
+                   in->std);
+}
 int lam_dataset_measure(struct lam_dataset *dataset,
                         struct lam_intensity *intensity);
 

@@ -490,9 +490,7 @@ int lam_dataset_read(struct lam_dataset *d, enum lam_split split, int i,
         return lam_fail(d->ctx, LAM_EMEMORY, "out of memory");
     }
     for (size_t k = 0; k < n; k++) {
-        const double v = (e->pixels[k] - in->low) / (in->high - in->low);
-
-        (*image)[k] = (float)((v - in->mean) / in->std);
+        (*image)[k] = lam_intensity_apply(in, e->pixels[k]);
         if (e->mask)
             (*mask)[k] = (float)e->mask[k];
     }

@@ -1,12 +1,15 @@
 #define _GNU_SOURCE // dladdr
 #include "installed.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "param.h"
 
 // The prefix that the file of this code was moved to, without LAM_BINDIR or
 // LAM_LIBDIR at its end; false where it is in neither.
@@ -78,4 +81,28 @@ bool lam_installed_model(const char *name, char *path, size_t size)
             return true;
     }
     return false;
+}
+
+bool lam_installed_nearest(const char *name, char *near, size_t size)
+{
+    char folder[PATH_MAX];
+    DIR *dir = opendir(lam_installed_models(folder, sizeof(folder)));
+    const char *found = NULL;
+
+    near[0] = '\0';
+    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+        char *ending = strrchr(e->d_name, '.');
+        const char *candidates[] = {near[0] ? near : e->d_name, e->d_name,
+                                    NULL};
+
+        if (!ending || strcmp(ending, ".yaml") != 0)
+            continue;
+        *ending = '\0';
+        found = lam_nearest(name, candidates);
+        if (found && found != near)
+            snprintf(near, size, "%s", found);
+    }
+    if (dir)
+        closedir(dir);
+    return near[0] != '\0';
 }

@@ -15,5 +15,7 @@ const char *lam_installed_models(char *path, size_t size);
 // An installed model by its name ("unet", "unet.yaml"), or a file they include
 // ("blocks.yaml"); false where there is none. Names with a folder are none.
 bool lam_installed_model(const char *name, char *path, size_t size);
+// The installed model whose name is nearest to this one; false where none is.
+bool lam_installed_nearest(const char *name, char *near, size_t size);
 
 #endif

@@ -331,11 +331,18 @@ int lam_model_load(struct lam_context *ctx, const char *path,
                    const char *const *sets, int n_sets,
                    struct lam_model **model)
 {
-    char installed[4096];
+    char installed[4096], near[256];
 
-    if (!is_there(path) &&
-        lam_installed_model(path, installed, sizeof(installed)))
-        path = installed;
+    if (is_there(path) || strchr(path, '/'))
+        return load(ctx, path, NULL, 0, sets, n_sets, model);
+    if (lam_installed_model(path, installed, sizeof(installed)))
+        return load(ctx, installed, NULL, 0, sets, n_sets, model);
+    *model = NULL;
+    if (lam_installed_nearest(path, near, sizeof(near)))
+        return lam_fail(ctx, LAM_EMODEL,
+                        "there is no file '%s', and no installed model of this "
+                        "name (did you mean '%s'?)",
+                        path, near);
     return load(ctx, path, NULL, 0, sets, n_sets, model);
 }
 

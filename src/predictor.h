@@ -7,11 +7,6 @@
 
 struct lam_predictor;
 
-struct lam_map {
-    float *data; // [channels, height, width], to free()
-    int channels, height, width;
-};
-
 // model is resized by the predictor and must not be shared.
 int lam_predictor_create(struct lam_context *ctx,
                          const struct lam_registry *registry,

@@ -3,7 +3,7 @@
 #ifndef LAM_STATUS_H
 #define LAM_STATUS_H
 
-#include "lam/plugin.h"
+#include "lam/lam.h"
 
 #if defined(__GNUC__)
 #define LAM_PRINTF(a, b) __attribute__((format(printf, a, b)))
@@ -11,12 +11,10 @@
 #define LAM_PRINTF(a, b)
 #endif
 
-enum lam_level { LAM_LOG_DEBUG, LAM_LOG_INFO, LAM_LOG_WARNING };
-
 struct lam_context {
-    int code;         // of the first error, LAM_OK if none
-    char error[1024]; // its sentence, "" if none
-    void (*log)(void *data, enum lam_level level, const char *text); // or NULL
+    int code;              // of the first error, LAM_OK if none
+    char error[1024];      // its sentence, "" if none
+    lam_log_function *log; // or NULL
     void *log_data;
     volatile int *interrupted; // set by a signal handler, or NULL
 };
@@ -29,7 +27,6 @@ void lam_error_clear(struct lam_context *ctx);
 void lam_log(struct lam_context *ctx, enum lam_level level, const char *format,
              ...) LAM_PRINTF(3, 4);
 
-const char *lam_status_text(int status);
 int lam_status_exit(int status); // exit code of the program
 
 #endif

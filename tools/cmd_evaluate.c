@@ -12,7 +12,7 @@
 
 struct job {
     struct lam_context *ctx;
-    struct trained trained;
+    struct lam_trained trained;
     struct lam_dataset *dataset;
     struct lam_metrics *metrics;
     FILE *csv;
@@ -34,7 +34,7 @@ static int write_overlay(struct job *job, const char *name, const float *image,
                          const float *mask, const struct lam_map *map)
 {
     const size_t n = (size_t)map->height * (size_t)map->width;
-    float *p = trained_foreground(map);
+    float *p = lam_trained_foreground(map);
     char path[1400];
     int err;
 
@@ -189,7 +189,7 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
         return lam_fail(ctx, LAM_EUSAGE, "no checkpoint was given");
     err = parse_split(ctx, split_text, &split);
     if (!err)
-        err = trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
+        err = lam_trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
     if (!err) {
         job.trained.metrics.threshold =
             job.trained.checkpoint.progress.threshold;
@@ -204,6 +204,6 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
         err = run(&job, data ? data : job.trained.checkpoint.data, split, csv);
     lam_metrics_destroy(job.metrics);
     lam_dataset_close(job.dataset);
-    trained_close(&job.trained);
+    lam_trained_close(&job.trained);
     return err;
 }

@@ -6,14 +6,13 @@
 #include <sys/stat.h>
 
 #include "cmd.h"
-#include "image.h"
 #include "overlay.h"
 #include "param.h"
 #include "trained.h"
 
 struct job {
     struct lam_context *ctx;
-    struct trained trained;
+    struct lam_trained trained;
     const char *out;
     double threshold;
     int64_t tile, overlap;
@@ -62,35 +61,23 @@ static int write_results(struct job *job, const char *name, const float *image,
 
 static int predict_file(struct job *job, const char *path)
 {
-    const struct lam_intensity *in = &job->trained.checkpoint.intensity;
     const char *slash = strrchr(path, '/');
     struct lam_image *image;
     struct lam_map map = {0};
     char name[256];
-    float *pixels = NULL, *p = NULL;
-    size_t n;
-    int err = lam_image_read(job->ctx, path, 0, &image);
+    float *pixels, *p = NULL;
+    int err = lam_trained_read(job->ctx, &job->trained, path, &image, &pixels);
 
     if (err)
         return err;
     snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path);
     if (strrchr(name, '.'))
         *strrchr(name, '.') = '\0';
-    n = (size_t)image->width * (size_t)image->height;
-    pixels = malloc(n * sizeof(*pixels));
-    if (!pixels)
-        err = lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
-    for (size_t i = 0; i < n && !err; i++)
-        pixels[i] =
-            (float)(((image->pixels[i] - in->low) / (in->high - in->low) -
-                     in->mean) /
-                    in->std);
-    if (!err)
-        err = lam_predictor_run(job->trained.predictor, pixels, image->height,
-                                image->width, (int)job->tile, (int)job->overlap,
-                                &map);
+    err = lam_predictor_run(job->trained.predictor, pixels, image->height,
+                            image->width, (int)job->tile, (int)job->overlap,
+                            &map);
     if (!err) {
-        p = trained_foreground(&map);
+        p = lam_trained_foreground(&map);
         err =
             p ? write_results(job, name, pixels, p, image->height, image->width)
               : lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
@@ -175,7 +162,7 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
         return lam_fail(ctx, LAM_EUSAGE,
                         "an overlap of %d does not fit tiles of %d",
                         (int)job.overlap, (int)job.tile);
-    err = trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
+    err = lam_trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
     job.threshold = err ? 0.5 : job.trained.checkpoint.progress.threshold;
     if (!err && threshold &&
         (!lam_parse_real(threshold, &job.threshold) || job.threshold < 0 ||
@@ -192,6 +179,6 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
         err = predict_path(&job, rest[i]);
     if (!err && job.n_done == 0)
         err = lam_fail(ctx, LAM_EDATA, "there is no image in %s", rest[1]);
-    trained_close(&job.trained);
+    lam_trained_close(&job.trained);
     return err;
 }

@@ -29,7 +29,8 @@ iso = {"assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h",
 problems = []
 
 for path in sorted([*root.glob("src/*.[ch]"), *root.glob("tools/*.[ch]"),
-                    *root.glob("plugins/*.[ch]"), *root.glob("include/lam/*.h")]):
+                    *root.glob("plugins/*.[ch]"), *root.glob("include/lam/*.h"),
+                    *root.glob("examples/**/*.[ch]")]):
     name = str(path.relative_to(root))
     text = path.read_text()
     for line, included in re.findall(r"^(#include [<\"]([^>\"]+)[>\"])", text,
@@ -60,7 +61,8 @@ if shutil.which("clang-format") and " 14." in subprocess.run(
         ["clang-format", "--version"], stdout=subprocess.PIPE, text=True,
         check=True).stdout:
     sources = [p for folder in ("src", "tools", "plugins", "include/lam",
-                                "tests", "tests/unit", "tests/device")
+                                "tests", "tests/unit", "tests/device",
+                                "examples/c")
                for p in sorted((root / folder).glob("*.[ch]"))]
     formatted = subprocess.run(["clang-format", "--dry-run", *sources],
                                stderr=subprocess.PIPE, text=True, check=True)

@@ -20,14 +20,14 @@ static const char *find_file(const char *path, char *text, size_t size)
     return text;
 }
 
-int trained_open(struct lam_context *ctx, const char *path, const char *device,
-                 bool tuned, struct trained *t)
+int lam_trained_open(struct lam_context *ctx, const char *path,
+                     const char *device, bool tuned, struct lam_trained *t)
 {
     const struct lam_queue_options options = {.device = device, .tuned = tuned};
     char file[1200];
     int err;
 
-    *t = (struct trained){0};
+    *t = (struct lam_trained){0};
     err = lam_checkpoint_read(ctx, find_file(path, file, sizeof(file)),
                               &t->checkpoint);
     if (err)
@@ -51,7 +51,7 @@ int trained_open(struct lam_context *ctx, const char *path, const char *device,
     return err ? err : lam_predictor_load(t->predictor, &t->checkpoint);
 }
 
-void trained_close(struct trained *t)
+void lam_trained_close(struct lam_trained *t)
 {
     lam_predictor_destroy(t->predictor);
     lam_queue_close(t->queue);
@@ -60,7 +60,29 @@ void trained_close(struct trained *t)
     lam_checkpoint_close(&t->checkpoint);
 }
 
-float *trained_foreground(const struct lam_map *map)
+int lam_trained_read(struct lam_context *ctx, const struct lam_trained *t,
+                     const char *path, struct lam_image **image, float **pixels)
+{
+    const int err = lam_image_read(ctx, path, 0, image);
+    size_t n;
+
+    *pixels = NULL;
+    if (err)
+        return err;
+    n = (size_t)(*image)->width * (size_t)(*image)->height;
+    *pixels = malloc(n * sizeof(**pixels));
+    if (!*pixels) {
+        lam_image_free(*image);
+        *image = NULL;
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    }
+    for (size_t i = 0; i < n; i++)
+        (*pixels)[i] =
+            lam_intensity_apply(&t->checkpoint.intensity, (*image)->pixels[i]);
+    return LAM_OK;
+}
+
+float *lam_trained_foreground(const struct lam_map *map)
 {
     const size_t n = (size_t)map->height * (size_t)map->width;
     float *p = malloc(n * sizeof(*p));

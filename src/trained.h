@@ -2,10 +2,11 @@
 #ifndef LAM_TRAINED_H
 #define LAM_TRAINED_H
 
+#include "image.h"
 #include "metrics.h"
 #include "predictor.h"
 
-struct trained {
+struct lam_trained {
     struct lam_checkpoint checkpoint;
     struct lam_registry *registry;
     struct lam_queue *queue;
@@ -16,11 +17,16 @@ struct trained {
 
 // path: a checkpoint, or a run folder (its best, else its last). With tuned,
 // what `lamina tune` has measured is used.
-int trained_open(struct lam_context *ctx, const char *path, const char *device,
-                 bool tuned, struct trained *trained);
-void trained_close(struct trained *trained);
+int lam_trained_open(struct lam_context *ctx, const char *path,
+                     const char *device, bool tuned,
+                     struct lam_trained *trained);
+void lam_trained_close(struct lam_trained *trained);
+// An image file, and its pixels normalised as in training, to free().
+int lam_trained_read(struct lam_context *ctx, const struct lam_trained *trained,
+                     const char *path, struct lam_image **image,
+                     float **pixels);
 // Probability of the foreground in a map: its only channel, or all but the
 // first summed. height * width elements, to free().
-float *trained_foreground(const struct lam_map *map);
+float *lam_trained_foreground(const struct lam_map *map);
 
 #endif
