@@ -10,9 +10,11 @@
 // lam_status; lamina.c prints the sentence and turns it into the exit code.
 int cmd_bench(struct lam_context *ctx, int argc, char **argv);
 int cmd_check(struct lam_context *ctx, int argc, char **argv);
+int cmd_checkerboard(struct lam_context *ctx, int argc, char **argv);
 int cmd_data(struct lam_context *ctx, int argc, char **argv);
 int cmd_devices(struct lam_context *ctx, int argc, char **argv);
 int cmd_evaluate(struct lam_context *ctx, int argc, char **argv);
+int cmd_experiment(struct lam_context *ctx, int argc, char **argv);
 int cmd_inspect(struct lam_context *ctx, int argc, char **argv);
 int cmd_layers(struct lam_context *ctx, int argc, char **argv);
 int cmd_predict(struct lam_context *ctx, int argc, char **argv);

@@ -11,6 +11,10 @@ static const struct verb {
     {"train", "train a network from a model file", cmd_train},
     {"predict", "segment images with a trained network", cmd_predict},
     {"evaluate", "measure a trained network on a data set", cmd_evaluate},
+    {"checkerboard", "measure the grids that upsampling leaves",
+     cmd_checkerboard},
+    {"experiment", "train with several changes and seeds, and compare",
+     cmd_experiment},
     {"bench", "measure a training step, inference or a layer", cmd_bench},
     {"tune", "find the fastest kernels for a model", cmd_tune},
     {"check", "check model files, without a device", cmd_check},
@@ -27,7 +31,7 @@ static void print_help(void)
     printf("lamina - train and run segmentation networks on OpenCL devices\n\n"
            "usage: lamina VERB [options]\n\n");
     for (int i = 0; i < N_VERBS; i++)
-        printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
+        printf("  %-12s %s\n", verbs[i].name, verbs[i].summary);
     printf("\nlamina VERB -h explains a verb. Exit codes: 0 done, 1 failed, "
            "2 bad usage or model,\n3 no device, 4 out of memory, 5 non-finite "
            "values, 6 device lost,\n7 checkpoint unreadable, 130 "

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""Runs `lamina experiment` and `lamina checkerboard` as a user would, in a tiny
+form: experiment.py BUILD."""
+import csv
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+build = pathlib.Path(sys.argv[1]).resolve()
+root = pathlib.Path(__file__).resolve().parents[2]
+lamina = build / "tools" / "lamina"
+folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
+counts = {"passed": 0, "failed": 0}
+
+
+def check(name, good, text=""):
+    counts["passed" if good else "failed"] += 1
+    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
+          flush=True)
+
+
+def run(*arguments):
+    return subprocess.run([lamina, *map(str, arguments)], text=True,
+                          capture_output=True, check=False)
+
+
+def experiment(text, *arguments):
+    path = folder / "experiment.yaml"
+    path.write_text(text)
+    return run("experiment", path, "--data", "phantom:12:64:5", "--out",
+               folder / "out", *arguments)
+
+
+text = f"""format: 1
+name: tiny
+model: {root}/models/upsampling.yaml
+seeds: [1, 2]
+set: ["inputs.image=N,1,64,64", train.epochs=1]
+periods: 2,4
+runs:
+  - {{name: board, set: [up.kind=transpose3]}}
+  - {{name: none,  set: [up.kind=bilinear]}}
+"""
+done = experiment(text)
+rows = list(csv.DictReader((folder / "out/results.csv").open()))
+check("two runs, two seeds", done.returncode == 0 and len(rows) == 4
+      and done.stdout.count("\n") == 4, done.stdout + done.stderr)
+first = {row["run"]: float(row["output_first_phase_2"]) for row in rows}
+check("a 3x3 kernel at stride 2 leaves a checkerboard, bilinear does not",
+      first["board"] > 0.05 and first["none"] < 0.002, str(first))
+check("parameters, memory and time are there", all(
+    float(row[name]) > 0 for row in rows
+    for name in ("parameters", "gmacs", "peak_mib", "ms_per_image")), str(rows))
+before = (folder / "out/board-1/last.safetensors").stat().st_mtime_ns
+again = experiment(text)
+check("what is done is not done again", again.returncode == 0
+      and again.stdout == done.stdout and before ==
+      (folder / "out/board-1/last.safetensors").stat().st_mtime_ns, again.stderr)
+done = run("checkerboard", folder / "out/board-1", "--periods", "2",
+           "--pictures", folder / "pictures")
+check("pictures", done.returncode == 0
+      and len(list((folder / "pictures").glob("*.png"))) == 4, done.stderr)
+
+for name, bad, place in [
+        ("unknown key", text.replace("seeds:", "seed:"), "yaml:4:1: unknown key"),
+        ("no runs", text[:text.index("runs:")], "'runs' is a list"),
+        ("same name", text.replace("name: none", "name: board"), "the same name"),
+        ("a name that is no folder", text.replace("name: none", "name: a/b"),
+         "yaml:9:5: a run's 'name'"),
+        ("bad seed", text.replace("[1, 2]", "[1, x]"), "yaml:4:12: a seed")]:
+    done = experiment(bad)
+    check(name, done.returncode == 2 and place in done.stderr, done.stderr)
+done = experiment(text.replace("up.kind=bilinear", "up.kind=cubic")
+                  .replace("name: none", "name: cubic"))
+check("a training that fails ends it", done.returncode == 1
+      and "lamina train ended with exit code 2" in done.stderr, done.stderr)
+done = run("checkerboard", folder / "out/board-1", "--periods", "1")
+check("bad period", done.returncode == 2 and "--periods" in done.stderr,
+      done.stderr)
+
+print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
+sys.exit(counts["failed"] != 0)

@@ -1,0 +1,353 @@
+// One run of an experiment: training, evaluation and what else is measured,
+// each in a process of its own, so that time and memory are its own and a crash
+// stops nothing but itself.
+#define _DEFAULT_SOURCE // wait4
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "blueprint.h"
+#include "csv.h"
+#include "experiment.h"
+
+extern char **environ;
+
+enum { MAX_WORDS = 2 * (2 * EXPERIMENT_MAX_SETS) + 32 };
+
+struct command {
+    const char *words[MAX_WORDS + 1]; // NULL-ended
+    int n;
+    const char *out; // where standard output goes
+};
+
+static void add(struct command *c, const char *word)
+{
+    if (c->n < MAX_WORDS)
+        c->words[c->n++] = word;
+}
+
+static void add_option(struct command *c, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    add(c, name);
+    add(c, value);
+}
+
+// Waits for `lamina` with these words; *peak_bytes may be NULL.
+static int run_command(struct lam_context *ctx, const struct command *c,
+                       double *peak_bytes)
+{
+    posix_spawn_file_actions_t actions;
+    struct rusage usage;
+    int status, err;
+    pid_t child;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, c->out,
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    err = posix_spawn(&child, "/proc/self/exe", &actions, NULL,
+                      (char *const *)c->words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (err)
+        return lam_fail(ctx, LAM_ERUN, "no process for lamina %s: %s",
+                        c->words[1], strerror(err));
+    while (wait4(child, &status, 0, &usage) < 0)
+        if (errno != EINTR)
+            return lam_fail(ctx, LAM_ERUN, "lost lamina %s: %s", c->words[1],
+                            strerror(errno));
+    if (peak_bytes)
+        *peak_bytes = 1024.0 * (double)usage.ru_maxrss;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return LAM_OK;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 130)
+        return lam_fail(ctx, LAM_EINTERRUPT, "interrupted");
+    return lam_fail(ctx, LAM_ERUN, "lamina %s ended with %s %d", c->words[1],
+                    WIFEXITED(status) ? "exit code" : "signal",
+                    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+static void put(struct experiment_result *result, const char *name,
+                double value)
+{
+    if (result->n == EXPERIMENT_MAX_NUMBERS)
+        return;
+    snprintf(result->numbers[result->n].name,
+             sizeof(result->numbers[result->n].name), "%s", name);
+    result->numbers[result->n++].value = value;
+}
+
+static bool is_there(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0;
+}
+
+void experiment_folder(const struct experiment *e, int r, int s, char *text,
+                       size_t size)
+{
+    snprintf(text, size, "%s/%s-%d", e->out, e->runs[r].name, e->seeds[s]);
+}
+
+static const char *file_in(const char *folder, const char *name, char *text,
+                           size_t size)
+{
+    snprintf(text, size, "%s/%s", folder, name);
+    return text;
+}
+
+// The settings of a run, as words of a command and as a plain list.
+static void add_sets(const struct experiment *e, int r, char seed[32],
+                     struct command *c)
+{
+    for (int i = 0; i < e->n_sets; i++)
+        add_option(c, "--set", e->sets[i]);
+    for (int i = 0; i < e->runs[r].n_sets; i++)
+        add_option(c, "--set", e->runs[r].sets[i]);
+    add_option(c, "--set", seed);
+}
+
+static int train(const struct experiment *e, int r, int s, const char *folder,
+                 double *peak)
+{
+    struct command c = {.out = "/dev/null"};
+    char seed[32], last[1200];
+
+    snprintf(seed, sizeof(seed), "train.seed=%d", e->seeds[s]);
+    add(&c, "lamina");
+    add(&c, "train");
+    if (is_there(file_in(folder, "last.safetensors", last, sizeof(last)))) {
+        add_option(&c, "--resume", folder);
+    } else {
+        add(&c, e->model);
+        add_option(&c, "--data", e->data);
+        add_option(&c, "--run", folder);
+        add_sets(e, r, seed, &c);
+    }
+    add_option(&c, "--device", e->device);
+    return run_command(e->ctx, &c, peak);
+}
+
+static int evaluate(const struct experiment *e, const char *folder,
+                    const char *csv)
+{
+    struct command c = {.out = "/dev/null"};
+
+    add(&c, "lamina");
+    add(&c, "evaluate");
+    add(&c, folder);
+    add_option(&c, "--csv", csv);
+    add_option(&c, "--device", e->device);
+    return run_command(e->ctx, &c, NULL);
+}
+
+static int checkerboard(const struct experiment *e, const char *folder,
+                        const char *csv)
+{
+    struct command c = {.out = csv};
+    char pictures[1200];
+
+    add(&c, "lamina");
+    add(&c, "checkerboard");
+    add(&c, folder);
+    add(&c, "--csv");
+    add_option(&c, "--periods", e->periods);
+    add_option(&c, "--pictures",
+               file_in(folder, "checkerboard", pictures, sizeof(pictures)));
+    add_option(&c, "--device", e->device);
+    return run_command(e->ctx, &c, NULL);
+}
+
+static double number(const struct lam_csv *csv, int row, const char *column)
+{
+    const int i = lam_csv_column(csv, column);
+
+    return i < 0 ? 0.0 : strtod(lam_csv_cell(csv, row, i), NULL);
+}
+
+// Means over the images, and scores of all pixels together.
+static int read_images(struct lam_context *ctx, const char *path,
+                       struct experiment_result *result)
+{
+    double dice = 0.0, tp = 0.0, fp = 0.0, fn = 0.0;
+    struct lam_csv csv = {0};
+    int err = lam_csv_read(ctx, path, &csv);
+
+    for (int i = 1; i < csv.n_rows && !err; i++) {
+        dice += number(&csv, i, "dice") / (csv.n_rows - 1);
+        tp += number(&csv, i, "tp");
+        fp += number(&csv, i, "fp");
+        fn += number(&csv, i, "fn");
+    }
+    if (!err) {
+        put(result, "dice", dice);
+        put(result, "pooled_dice", 2 * tp / (2 * tp + fp + fn));
+        put(result, "iou", tp / (tp + fp + fn));
+        put(result, "precision", tp + fp > 0 ? tp / (tp + fp) : 0.0);
+        put(result, "recall", tp / (tp + fn));
+    }
+    lam_csv_free(&csv);
+    return err;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+// The best validation, and the time of an image in the median epoch.
+static int read_epochs(struct lam_context *ctx, const char *path,
+                       struct experiment_result *result)
+{
+    struct lam_csv csv = {0};
+    double *times, best = 0.0;
+    int n = 0, err = lam_csv_read(ctx, path, &csv);
+
+    if (err)
+        return err;
+    times = malloc(sizeof(*times) * (size_t)csv.n_rows);
+    if (!times) {
+        lam_csv_free(&csv);
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    }
+    for (int i = 1; i < csv.n_rows; i++) {
+        const double rate = number(&csv, i, "images_per_s");
+        const double dice = number(&csv, i, "val_dice");
+
+        if (rate > 0.0)
+            times[n++] = 1e3 / rate;
+        best = dice > best ? dice : best;
+    }
+    qsort(times, (size_t)n, sizeof(*times), compare);
+    put(result, "val_dice", best);
+    put(result, "ms_per_image", n ? times[n / 2] : 0.0);
+    free(times);
+    lam_csv_free(&csv);
+    return LAM_OK;
+}
+
+static int read_checkerboard(struct lam_context *ctx, const char *path,
+                             struct experiment_result *result)
+{
+    struct lam_csv csv = {0};
+    int err = lam_csv_read(ctx, path, &csv);
+
+    for (int i = 1; i < csv.n_rows && !err; i++) {
+        const char *map = lam_csv_cell(&csv, i, 0);
+        const char *state = lam_csv_cell(&csv, i, 1);
+
+        for (int k = 0; k < 2; k++) {
+            const char *what = k ? "spectral" : "phase";
+            char name[48];
+
+            snprintf(name, sizeof(name), "%s_%s_%s_%s",
+                     strcmp(map, "output") == 0 ? "output" : "gradient",
+                     strcmp(state, "trained") == 0 ? "trained" : "first", what,
+                     lam_csv_cell(&csv, i, 2));
+            put(result, name, number(&csv, i, what));
+        }
+    }
+    lam_csv_free(&csv);
+    return err;
+}
+
+// Parameters and multiply-adds of one image, which need no device.
+static int read_size(const struct experiment *e, int r,
+                     struct experiment_result *result)
+{
+    const char *sets[2 * EXPERIMENT_MAX_SETS];
+    struct blueprint b;
+    double macs = 0.0;
+    int n = 0, err;
+
+    for (int i = 0; i < e->n_sets; i++)
+        sets[n++] = e->sets[i];
+    for (int i = 0; i < e->runs[r].n_sets; i++)
+        sets[n++] = e->runs[r].sets[i];
+    err = blueprint_open(e->ctx, e->model, sets, n, 2, &b);
+    if (!err) {
+        for (int i = 0; i < b.graph->n_nodes; i++)
+            macs += b.graph->nodes[i].shapes.macs / 2.0;
+        put(result, "parameters", (double)lam_graph_parameters(b.graph, false));
+        put(result, "gmacs", macs / 1e9);
+    }
+    blueprint_close(&b);
+    return err;
+}
+
+static int write_result(struct lam_context *ctx, const char *path,
+                        const struct experiment_result *result)
+{
+    FILE *file = fopen(path, "w");
+    bool is_bad;
+
+    if (!file)
+        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+    fprintf(file, "name,value\n");
+    for (int i = 0; i < result->n; i++)
+        fprintf(file, "%s,%.10g\n", result->numbers[i].name,
+                result->numbers[i].value);
+    is_bad = ferror(file) != 0;
+    is_bad |= fclose(file) != 0;
+    return is_bad ? lam_fail(ctx, LAM_EFILE, "%s cannot be written", path)
+                  : LAM_OK;
+}
+
+static int read_result(struct lam_context *ctx, const char *path,
+                       struct experiment_result *result)
+{
+    struct lam_csv csv = {0};
+    int err = lam_csv_read(ctx, path, &csv);
+
+    for (int i = 1; i < csv.n_rows && !err; i++)
+        put(result, lam_csv_cell(&csv, i, 0), number(&csv, i, "value"));
+    lam_csv_free(&csv);
+    return err;
+}
+
+int experiment_run(const struct experiment *e, int r, int s, bool read_only,
+                   struct experiment_result *result, bool *is_done)
+{
+    char folder[1024], done[1100], images[1100], grids[1100], epochs[1100];
+    double peak = 0.0;
+    int err;
+
+    *result = (struct experiment_result){0};
+    experiment_folder(e, r, s, folder, sizeof(folder));
+    file_in(folder, "result.csv", done, sizeof(done));
+    file_in(folder, "images.csv", images, sizeof(images));
+    file_in(folder, "checkerboard.csv", grids, sizeof(grids));
+    file_in(folder, "metrics.csv", epochs, sizeof(epochs));
+    *is_done = is_there(done);
+    if (*is_done)
+        return read_result(e->ctx, done, result);
+    if (read_only)
+        return LAM_OK;
+    err = train(e, r, s, folder, &peak);
+    if (!err)
+        err = evaluate(e, folder, images);
+    if (!err && e->periods)
+        err = checkerboard(e, folder, grids);
+    if (!err)
+        err = read_images(e->ctx, images, result);
+    if (!err)
+        err = read_epochs(e->ctx, epochs, result);
+    if (!err)
+        err = read_size(e, r, result);
+    if (!err)
+        put(result, "peak_mib", peak / (1 << 20));
+    if (!err && e->periods)
+        err = read_checkerboard(e->ctx, grids, result);
+    return err ? err : write_result(e->ctx, done, result);
+}
