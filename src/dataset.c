@@ -127,7 +127,7 @@ static int make_entry(struct lam_dataset *d, const char *root, const char *name,
         err = lam_fail(d->ctx, LAM_EDATA, "%s: there is no image %s/%s.*",
                        where, images, name);
     e.info.split = deal(e.patient);
-    if (!err && split && !parse_split(split, &e.info.split))
+    if (!err && split && split[0] && !parse_split(split, &e.info.split))
         err = lam_fail(d->ctx, LAM_EDATA,
                        "%s: split is '%s', wanted train, val or test", where,
                        split);

@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "data.h"
+#include "data_convert.h"
 #include "image.h"
 #include "param.h"
 #include "phantom.h"
@@ -255,28 +256,56 @@ static int stats(struct lam_context *ctx, const char *path)
     return err;
 }
 
+static int parse_changes(struct lam_context *ctx, const char *scale,
+                         const char *rule, struct data_changes *changes)
+{
+    if (!lam_parse_real(scale, &changes->scale) || changes->scale < 0.01 ||
+        changes->scale > 100)
+        return lam_fail(ctx, LAM_EUSAGE, "--scale is '%s', wanted 0.01 to 100",
+                        scale);
+    for (int i = 0; lam_mask_rules[i]; i++)
+        if (strcmp(lam_mask_rules[i], rule) == 0) {
+            changes->rule = (enum lam_mask_rule)i;
+            return LAM_OK;
+        }
+    return lam_fail(ctx, LAM_EUSAGE, "--mask is '%s', wanted half, any or all",
+                    rule);
+}
+
 int cmd_data(struct lam_context *ctx, int argc, char **argv)
 {
     static const char usage[] =
         "lamina data phantom OUT [--count N] [--size S] [--seed X]\n"
+        "       lamina data convert PATH OUT [--scale S] [--mask RULE] "
+        "[--trim]\n"
         "       lamina data check PATH\n"
         "       lamina data stats PATH\n"
         "PATH is a folder with images/ and masks/ (and manifest.csv), a "
         "manifest, or\nphantom:COUNT:SIZE:SEED. check lists all problems and "
         "exits 2 if there are any.\n";
     const char *count_text = "40", *size_text = "256", *seed_text = "1";
+    const char *scale_text = "1", *rule_text = "half";
+    struct data_changes changes = {0};
     const struct option_row rows[] = {
         {"--count", "N", "images to make (40)", NULL, &count_text, NULL, NULL},
         {"--size", "S", "their side in pixels (256)", NULL, &size_text, NULL,
          NULL},
         {"--seed", "X", "same seed, same pixels (1)", NULL, &seed_text, NULL,
          NULL},
+        {"--scale", "S", "both sides times this, by areas (1)", NULL,
+         &scale_text, NULL, NULL},
+        {"--mask", "RULE",
+         "foreground that is covered by half, any or all "
+         "(half)",
+         NULL, &rule_text, NULL, NULL},
+        {"--trim", NULL, "cut nearly black columns at the sides", &changes.trim,
+         NULL, NULL, NULL},
         {0}};
-    const char *rest[2];
+    const char *rest[3];
     int64_t count, size, seed;
     bool done;
     int n,
-        err = options_parse(ctx, argc, argv, usage, rows, rest, 2, &n, &done);
+        err = options_parse(ctx, argc, argv, usage, rows, rest, 3, &n, &done);
 
     if (err || done)
         return err;
@@ -284,10 +313,14 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         return check(ctx, rest[1]);
     if (n == 2 && strcmp(rest[0], "stats") == 0)
         return stats(ctx, rest[1]);
+    if (n == 3 && strcmp(rest[0], "convert") == 0) {
+        err = parse_changes(ctx, scale_text, rule_text, &changes);
+        return err ? err : data_convert(ctx, rest[1], rest[2], &changes);
+    }
     if (n != 2 || strcmp(rest[0], "phantom") != 0)
         return lam_fail(ctx, LAM_EUSAGE,
-                        "wanted phantom OUT, check PATH or stats PATH; lamina "
-                        "data -h explains");
+                        "wanted phantom OUT, convert PATH OUT, check PATH or "
+                        "stats PATH; lamina data -h explains");
     err = number(ctx, "--count", count_text, 1, 100000, &count);
     if (!err)
         err = number(ctx, "--size", size_text, 16, 4096, &size);

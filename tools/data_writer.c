@@ -1,0 +1,206 @@
+#include "data_writer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "image.h"
+
+// A column is nearly black where more than 9 of 10 pixels are below 10 of 255;
+// it is worth trimming where that are more than 15 of 100 columns; 300 pixels
+// stay beside the breast, and 1280 in all.
+enum { DARK = 10 * 257, MARGIN = 300, LEAST_WIDTH = 1280 };
+
+static int make_folder(struct lam_context *ctx, const char *out,
+                       const char *name)
+{
+    char path[1200];
+
+    snprintf(path, sizeof(path), "%s%s", out, name);
+    return mkdir(path, 0777) && errno != EEXIST
+               ? lam_fail(ctx, LAM_EFILE, "%s cannot be made: %s", path,
+                          strerror(errno))
+               : LAM_OK;
+}
+
+int data_writer_open(struct lam_context *ctx, const char *out,
+                     struct data_writer *w)
+{
+    char path[1200];
+    int err = make_folder(ctx, out, "");
+
+    *w = (struct data_writer){.ctx = ctx, .out = out};
+    if (!err)
+        err = make_folder(ctx, out, "/images");
+    if (!err)
+        err = make_folder(ctx, out, "/masks");
+    if (err)
+        return err;
+    snprintf(path, sizeof(path), "%s/manifest.csv", out);
+    w->manifest = fopen(path, "wx");
+    if (!w->manifest)
+        return errno == EEXIST
+                   ? lam_fail(ctx, LAM_EUSAGE, "%s is a data set already", out)
+                   : lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+    fprintf(w->manifest, "name,patient,split\n");
+    return LAM_OK;
+}
+
+static bool is_dark(const struct data_image *image, int column)
+{
+    int n = 0;
+
+    for (int y = 0; y < image->height; y++)
+        n += image->pixels[(size_t)y * image->width + column] < DARK;
+    return n > 9 * image->height / 10;
+}
+
+// The columns that stay.
+static void trimmed(const struct data_image *image, int *from, int *to)
+{
+    const int width = image->width;
+    int dark = 0, left = 0, right = width;
+
+    *from = 0;
+    *to = width;
+    for (int x = 0; x < width; x++)
+        dark += is_dark(image, x);
+    if (dark <= 15 * width / 100 || dark == width)
+        return;
+    while (is_dark(image, left))
+        left++;
+    while (is_dark(image, right - 1))
+        right--;
+    left = left > MARGIN ? left - MARGIN : 0;
+    right = right + MARGIN < width ? right + MARGIN : width;
+    if (right - left < LEAST_WIDTH) {
+        right = left + LEAST_WIDTH < width ? left + LEAST_WIDTH : width;
+        left = right > LEAST_WIDTH ? right - LEAST_WIDTH : 0;
+    }
+    *from = left;
+    *to = right;
+}
+
+static int rounded(double v)
+{
+    const int n = (int)(v + 0.5);
+
+    return n > 0 ? n : 1;
+}
+
+// image with columns cut away and at its new size, in buffers of its own.
+static int change(struct lam_context *ctx, const struct data_changes *c,
+                  const struct data_image *image, struct data_image *to)
+{
+    int from = 0, end = image->width, width;
+    uint16_t *pixels;
+    unsigned char *mask;
+
+    *to = *image;
+    if (c->trim)
+        trimmed(image, &from, &end);
+    width = end - from;
+    to->width = rounded(width * c->scale);
+    to->height = rounded(image->height * c->scale);
+    pixels = malloc(sizeof(*pixels) * (size_t)width * (size_t)image->height);
+    mask = malloc((size_t)width * (size_t)image->height);
+    to->pixels =
+        malloc(sizeof(*to->pixels) * (size_t)to->width * (size_t)to->height);
+    to->mask = malloc((size_t)to->width * (size_t)to->height);
+    if (!pixels || !mask || !to->pixels || !to->mask) {
+        free(pixels);
+        free(mask);
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    }
+    for (int y = 0; y < image->height; y++) {
+        const size_t row = (size_t)y * image->width + from;
+
+        memcpy(pixels + (size_t)y * width, image->pixels + row,
+               sizeof(*pixels) * (size_t)width);
+        if (image->mask)
+            memcpy(mask + (size_t)y * width, image->mask + row, (size_t)width);
+    }
+    lam_resample_pixels(pixels, image->height, width, to->pixels, to->height,
+                        to->width);
+    if (image->mask)
+        lam_resample_mask(mask, image->height, width, to->mask, to->height,
+                          to->width, c->rule);
+    free(pixels);
+    free(mask);
+    return LAM_OK;
+}
+
+static int write_pixels(struct data_writer *w, const struct data_image *image)
+{
+    const size_t n = (size_t)image->width * (size_t)image->height;
+    unsigned char *bytes;
+    char path[1400];
+    int err;
+
+    if (image->bits > 8) {
+        snprintf(path, sizeof(path), "%s/images/%s.pgm", w->out, image->name);
+        return lam_image_write_pgm(w->ctx, path, image->width, image->height,
+                                   16, image->pixels);
+    }
+    bytes = malloc(n);
+    if (!bytes)
+        return lam_fail(w->ctx, LAM_EMEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (unsigned char)((image->pixels[i] + 128) / 257);
+    snprintf(path, sizeof(path), "%s/images/%s.png", w->out, image->name);
+    err = lam_image_write_png(w->ctx, path, image->width, image->height, 1,
+                              bytes);
+    free(bytes);
+    return err;
+}
+
+// One class of foreground is written as 255, to be seen; more as they are.
+static int write_mask(struct data_writer *w, const struct data_image *image)
+{
+    const size_t n = (size_t)image->width * (size_t)image->height;
+    unsigned char highest = 0;
+    char path[1400];
+
+    for (size_t i = 0; i < n; i++)
+        highest = image->mask[i] > highest ? image->mask[i] : highest;
+    for (size_t i = 0; i < n && highest == 1; i++)
+        image->mask[i] = image->mask[i] ? 255 : 0;
+    snprintf(path, sizeof(path), "%s/masks/%s.png", w->out, image->name);
+    return lam_image_write_png(w->ctx, path, image->width, image->height, 1,
+                               image->mask);
+}
+
+int data_writer_add(struct data_writer *w, const struct data_changes *changes,
+                    const struct data_image *image)
+{
+    struct data_image changed;
+    int err = change(w->ctx, changes, image, &changed);
+
+    if (!err)
+        err = write_pixels(w, &changed);
+    if (!err && image->mask)
+        err = write_mask(w, &changed);
+    if (!err) {
+        fprintf(w->manifest, "%s,%s,%s\n", image->name, image->patient,
+                image->split);
+        w->n++;
+    }
+    free(changed.pixels);
+    free(changed.mask);
+    return err;
+}
+
+int data_writer_close(struct data_writer *w, int err)
+{
+    bool is_bad;
+
+    if (!w->manifest)
+        return err;
+    is_bad = ferror(w->manifest) != 0;
+    is_bad |= fclose(w->manifest) != 0;
+    return is_bad && !err
+               ? lam_fail(w->ctx, LAM_EFILE,
+                          "%s/manifest.csv cannot be written", w->out)
+               : err;
+}

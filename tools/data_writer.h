@@ -1,0 +1,44 @@
+// data_writer.h - a data set written to a folder: images/, masks/ and a
+// manifest of name, patient and split.
+#ifndef LAM_DATA_WRITER_H
+#define LAM_DATA_WRITER_H
+
+#include <stdio.h>
+
+#include "data.h"
+#include "resample.h"
+
+struct data_writer {
+    struct lam_context *ctx;
+    const char *out;
+    FILE *manifest;
+    int n; // images written
+};
+
+// An image on its way to the folder; pixels and mask are its owner's.
+struct data_image {
+    const char *name, *patient;
+    const char *split; // "train", "val", "test"; "": dealt by patient
+    int width, height;
+    int bits;            // 8: a PNG; 16: a PGM
+    uint16_t *pixels;    // 0..65535
+    unsigned char *mask; // labels; NULL: none
+};
+
+// What is done to each image before it is written.
+struct data_changes {
+    double scale; // of both sides; 1: none
+    enum lam_mask_rule rule;
+    int trim; // columns that are nearly black at the left and right go
+};
+
+// LAM_EFILE; LAM_EUSAGE if the folder has a manifest already.
+int data_writer_open(struct lam_context *ctx, const char *out,
+                     struct data_writer *writer);
+int data_writer_add(struct data_writer *writer,
+                    const struct data_changes *changes,
+                    const struct data_image *image);
+// Returns err, or what closing the manifest gives.
+int data_writer_close(struct data_writer *writer, int err);
+
+#endif
