@@ -16,7 +16,7 @@ struct add_state {
 
 static const struct lam_param add_params[] = {
     {"factors", LAM_PARAM_REALS, offsetof(struct add_config, factors), "", 0, 0,
-     NULL, "one per input; without them each is 1", 0},
+     NULL, "one per input; without them each is 1", 1},
     {0}};
 
 static int add_shape(const struct lam_layer *layer, struct lam_shapes *shapes)

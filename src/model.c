@@ -13,11 +13,6 @@ static const char *const sections[] = {
     "outputs", "loss",     "optimizer",  "train",   "data",   "augment",
     "metrics", "schedule", "regularize", "note",    NULL};
 
-// Sections that --set may write into.
-static const char *const settable[] = {"inputs",  "loss", "optimizer",
-                                       "train",   "data", "augment",
-                                       "metrics", "name", NULL};
-
 int lam_model_fail(const struct lam_model *model, const struct lam_yaml *at,
                    const char *format, ...)
 {
@@ -129,162 +124,6 @@ static int include_all(struct lam_model *model)
     return err;
 }
 
-static int put_text(const struct lam_model *model, struct lam_yaml *map,
-                    const char *key, const char *value)
-{
-    return lam_yaml_put(map, key, lam_yaml_make(LAM_YAML_SCALAR, value))
-               ? LAM_OK
-               : no_memory(model);
-}
-
-// "train.epochs", "loss.positive_weight", "loss.0.factor", "name".
-static int set_section(struct lam_model *model, const char *section,
-                       const char *key, const char *value)
-{
-    struct lam_yaml *map = lam_yaml_get(model->tree, section);
-    const char *dot;
-
-    if (!key)
-        return put_text(model, model->tree, section, value);
-    if (!map) {
-        if (!lam_yaml_put(model->tree, section,
-                          lam_yaml_make(LAM_YAML_MAP, NULL)))
-            return no_memory(model);
-        map = lam_yaml_get(model->tree, section);
-    }
-    dot = strchr(key, '.');
-    if (map->kind == LAM_YAML_LIST && dot) {
-        const int i = atoi(key);
-
-        if (i < 0 || i >= map->n_items)
-            return lam_fail(model->ctx, LAM_EUSAGE,
-                            "--set %s.%s: there are %d terms", section, key,
-                            map->n_items);
-        map = map->items[i];
-        key = dot + 1;
-    }
-    if (map->kind != LAM_YAML_MAP)
-        return lam_fail(model->ctx, LAM_EUSAGE, "--set %s.%s: %s is no mapping",
-                        section, key, section);
-    return put_text(model, map, key, value);
-}
-
-static struct lam_yaml *find_row(const struct lam_model *model,
-                                 const char *name)
-{
-    struct lam_yaml *layers = lam_yaml_get(model->tree, "layers");
-
-    for (int i = 0; layers && i < layers->n_items; i++) {
-        const char *found = lam_yaml_text(layers->items[i], "name");
-
-        if (found && strcmp(found, name) == 0)
-            return layers->items[i];
-    }
-    return NULL;
-}
-
-static int fail_set(const struct lam_model *model, const char *set,
-                    const char *first)
-{
-    const struct lam_yaml *blocks = lam_yaml_get(model->tree, "blocks");
-    const struct lam_yaml *layers = lam_yaml_get(model->tree, "layers");
-    const char *names[513] = {NULL};
-    const char *near;
-    int n = 0;
-
-    for (int i = 0; settable[i]; i++)
-        names[n++] = settable[i];
-    for (int i = 0; blocks && i < blocks->n_items && n < 200; i++)
-        names[n++] = blocks->items[i]->key;
-    for (int i = 0; layers && i < layers->n_items && n < 512; i++) {
-        names[n] = lam_yaml_text(layers->items[i], "name");
-        n += names[n] != NULL;
-    }
-    names[n] = NULL;
-    near = lam_nearest(first, names);
-    return lam_fail(model->ctx, LAM_EUSAGE,
-                    "--set %s: '%s' is no section, block or layer of %s%s%s%s",
-                    set, first, model->file, near ? " (did you mean '" : "",
-                    near ? near : "", near ? "'?)" : "");
-}
-
-// Layers inside blocks are only there after expansion.
-static bool set_inner(struct lam_model *model, const char *path,
-                      const char *value, int *err)
-{
-    for (int i = 0; i < model->n_rows; i++) {
-        const size_t n = strlen(model->rows[i].name);
-
-        if (strncmp(model->rows[i].name, path, n) == 0 && path[n] == '.' &&
-            !strchr(path + n + 1, '.')) {
-            *err =
-                put_text(model, model->rows[i].settings, path + n + 1, value);
-            return true;
-        }
-    }
-    return false;
-}
-
-static int apply_set(struct lam_model *model, const char *set, bool is_late)
-{
-    char path[256];
-    const size_t length = strcspn(set, "=");
-    struct lam_yaml *block, *row;
-    char *key;
-    int err = LAM_OK;
-
-    if (set[length] != '=' || length == 0 || length >= sizeof(path))
-        return lam_fail(model->ctx, LAM_EUSAGE,
-                        "--set %s: wanted NAME.KEY=VALUE", set);
-    memcpy(path, set, length);
-    path[length] = '\0';
-    if (is_late) {
-        char first[256];
-        const char *dot = strchr(path, '.');
-
-        if (!dot || is_among(settable, path))
-            return LAM_OK;
-        snprintf(first, sizeof(first), "%.*s", (int)(dot - path), path);
-        if (is_among(settable, first) ||
-            (!strchr(dot + 1, '.') &&
-             (lam_yaml_get(lam_yaml_get(model->tree, "blocks"), first) ||
-              find_row(model, first))))
-            return LAM_OK;
-        if (set_inner(model, path, set + length + 1, &err))
-            return err;
-        return fail_set(model, set, first);
-    }
-    key = strchr(path, '.');
-    if (key)
-        *key++ = '\0';
-    if (is_among(settable, path))
-        return set_section(model, path, key, set + length + 1);
-    if (!key)
-        return fail_set(model, set, path);
-    if (strchr(key, '.'))
-        return LAM_OK;
-    block = lam_yaml_get(lam_yaml_get(model->tree, "blocks"), path);
-    if (block) {
-        struct lam_yaml *params = lam_yaml_get(block, "params");
-
-        if (!lam_yaml_get(params, key)) {
-            const char *names[65] = {NULL};
-            const char *near;
-
-            for (int i = 0; params && i < params->n_items && i < 64; i++)
-                names[i] = params->items[i]->key;
-            near = lam_nearest(key, names);
-            return lam_fail(model->ctx, LAM_EUSAGE,
-                            "--set %s: block '%s' has no parameter '%s'%s%s%s",
-                            set, path, key, near ? " (did you mean '" : "",
-                            near ? near : "", near ? "'?)" : "");
-        }
-        return put_text(model, params, key, set + length + 1);
-    }
-    row = find_row(model, path);
-    return row ? put_text(model, row, key, set + length + 1) : LAM_OK;
-}
-
 static int finish_load(struct lam_model *model, const char *const *sets,
                        int n_sets)
 {
@@ -293,11 +132,11 @@ static int finish_load(struct lam_model *model, const char *const *sets,
     if (!err)
         err = include_all(model);
     for (int i = 0; i < n_sets && !err; i++)
-        err = apply_set(model, sets[i], false);
+        err = lam_model_set(model, sets[i], false);
     if (!err)
         err = lam_model_expand(model);
     for (int i = 0; i < n_sets && !err; i++)
-        err = apply_set(model, sets[i], true);
+        err = lam_model_set(model, sets[i], true);
     return err;
 }
 

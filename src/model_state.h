@@ -35,6 +35,9 @@ struct lam_model {
 
 int lam_model_fail(const struct lam_model *model, const struct lam_yaml *at,
                    const char *format, ...) LAM_PRINTF(3, 4);
+// Applies one override: before blocks are expanded (sections, blocks, layers),
+// and again after, for layers inside blocks.
+int lam_model_set(struct lam_model *model, const char *set, bool is_late);
 // Fills rows and aliases from layers and blocks.
 int lam_model_expand(struct lam_model *model);
 // The value a name stands for, aliases resolved, into text; false: unknown.

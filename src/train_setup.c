@@ -296,6 +296,22 @@ static int read_regularize(struct lam_trainer *t)
 }
 
 // "loss.positive_weight" of the node "loss".
+// A list keeps its length, which the layer was made for.
+static int set_param(struct lam_trainer *t, const struct lam_node *node,
+                     const struct lam_param *p, const char *value)
+{
+    void *config = (void *)node->layer.config;
+    const struct lam_reals *list = (void *)((char *)config + p->offset);
+    const int n = p->kind == LAM_PARAM_REALS ? list->n : 0;
+    const int err = lam_param_set(t->ctx, node->name, p, config, value);
+
+    if (!err && p->kind == LAM_PARAM_REALS && list->n != n)
+        return lam_fail(t->ctx, LAM_EMODEL,
+                        "schedule: %s.%s has %d numbers, found '%s'",
+                        node->name, p->name, n, value);
+    return err;
+}
+
 static int set_scheduled(struct lam_trainer *t, const char *path,
                          const char *value)
 {
@@ -310,8 +326,7 @@ static int set_scheduled(struct lam_trainer *t, const char *path,
         for (const struct lam_param *p = node->layer.type->params; p && p->name;
              p++)
             if (strcmp(p->name, dot + 1) == 0 && p->scheduled)
-                return lam_param_set(t->ctx, node->name, p,
-                                     (void *)node->layer.config, value);
+                return set_param(t, node, p, value);
     }
     return lam_fail(t->ctx, LAM_EMODEL,
                     "schedule: '%s' is no parameter that may be scheduled: "

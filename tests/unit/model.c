@@ -117,7 +117,7 @@ static const char blocks[] =
 
 static void check_blocks(void)
 {
-    char *first = NULL, *second = NULL, *set = NULL;
+    char *first = NULL, *second = NULL, *set = NULL, *whole = NULL;
 
     CHECK_INT(build(blocks, NULL, &first), LAM_OK);
     CHECK_HAS(first, "{name: a.p.r, type: relu, from: [x]}");
@@ -126,6 +126,12 @@ static void check_blocks(void)
               "{name: b.p.l, type: leaky_relu, from: [a.q], slope: 0.1}");
     CHECK_HAS(first, "{name: c.q, type: add, from: [b.q, b.q]}");
     CHECK_HAS(first, "outputs: [c.q]");
+    CHECK_INT(build(blocks, "train={epochs: 3, lr: 0.5}", &whole), LAM_OK);
+    CHECK_HAS(whole, "train: {epochs: 3, lr: 0.5}");
+    CHECK_INT(build(blocks, "train={epochs: 3", NULL), LAM_EMODEL);
+    CHECK_HAS(ctx.error, "--set:2:1: did not find");
+    lam_error_clear(&ctx);
+    free(whole);
     CHECK_INT(build(first, NULL, &second), LAM_OK);
     CHECK_STR(second, first);
     CHECK_INT(build(blocks, "two.kind=leaky", &set), LAM_OK);
