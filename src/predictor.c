@@ -12,6 +12,7 @@ enum { MAX_SIZES = 4, MAX_MULTIPLE = 1024 };
 struct sized {
     int height, width; // wanted
     int padded_height, padded_width;
+    int rows, columns; // of the output: the padded size, or fewer, of cells
     struct lam_graph *graph;
     struct lam_session *session;
     int input, output; // values
@@ -179,7 +180,13 @@ static int sized_update(struct lam_predictor *p, struct sized *s)
     return err;
 }
 
-// Builds the graph at a size; *fits: the output has the input's size.
+static bool is_cells(const struct sized *s)
+{
+    return s->rows != s->padded_height || s->columns != s->padded_width;
+}
+
+// Builds the graph at a size; *fits: the output has the input's size, or is a
+// grid of cells: half of it at the most, or one answer for all.
 static int sized_build(struct lam_predictor *p, struct sized *s, int height,
                        int width, bool *fits)
 {
@@ -202,9 +209,12 @@ static int sized_build(struct lam_predictor *p, struct sized *s, int height,
     if (s->output >= 0) {
         const struct lam_shape *out = &s->graph->values[s->output].shape;
 
-        *fits = out->rank == 4 && out->dim[2] == height && out->dim[3] == width;
         s->padded_height = height;
         s->padded_width = width;
+        s->rows = out->rank == 4 ? (int)out->dim[2] : 1;
+        s->columns = out->rank == 4 ? (int)out->dim[3] : 1;
+        *fits =
+            !is_cells(s) || (2 * s->rows <= height && 2 * s->columns <= width);
     }
     return LAM_OK;
 }
@@ -302,7 +312,7 @@ static int run_window(struct lam_predictor *p, const float *image, int stride,
     padded = malloc(sizeof(float) * (size_t)s->padded_height *
                     (size_t)s->padded_width);
     whole = malloc(lam_shape_bytes(out));
-    map->data = malloc(sizeof(float) * (size_t)(out->dim[1] * height * width));
+    map->data = malloc(lam_shape_bytes(out));
     if (!padded || !whole || !map->data) {
         err = lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
         goto out;
@@ -317,13 +327,13 @@ static int run_window(struct lam_predictor *p, const float *image, int stride,
     if (!err)
         err = lam_session_read(s->session, s->output, whole);
     map->channels = (int)out->dim[1];
-    map->height = height;
-    map->width = width;
+    map->height = is_cells(s) ? s->rows : height;
+    map->width = is_cells(s) ? s->columns : width;
     for (int c = 0; c < map->channels && !err; c++)
-        for (int y = 0; y < height; y++)
-            memcpy(map->data + ((size_t)c * height + y) * width,
-                   whole + ((size_t)c * s->padded_height + y) * s->padded_width,
-                   sizeof(float) * (size_t)width);
+        for (int y = 0; y < map->height; y++)
+            memcpy(map->data + ((size_t)c * map->height + y) * map->width,
+                   whole + ((size_t)c * s->rows + y) * s->columns,
+                   sizeof(float) * (size_t)map->width);
 out:
     free(padded);
     free(whole);
@@ -365,6 +375,12 @@ static int run_tiles(struct lam_predictor *p, const float *image, int height,
 
             err = run_window(p, image + (size_t)y0 * width + x0, width, th, tw,
                              &part);
+            if (!err && (part.height != th || part.width != tw)) {
+                free(part.data);
+                err = lam_fail(p->ctx, LAM_EUSAGE,
+                               "the network answers for cells, not pixels: "
+                               "tiles do not fit together");
+            }
             if (err)
                 break;
             if (!map->data) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cells.h"
 #include "overlay.h"
 #include "rng.h"
 #include "trainer.h"
@@ -28,6 +29,30 @@ static double rate_at(const struct lam_trainer *t, int64_t step)
                            t->steps);
 }
 
+// Labels of a micro-batch at the size of the prediction.
+static int write_target(struct lam_trainer *t, const float *masks)
+{
+    const struct lam_shape *shape = &t->graph->values[t->target].shape;
+    const int rows = shape->rank == 4 ? (int)shape->dim[2] : 1;
+    const int columns = shape->rank == 4 ? (int)shape->dim[3] : 1;
+    const size_t n = (size_t)rows * (size_t)columns;
+    const size_t pixels = (size_t)t->height * (size_t)t->width;
+    float *cells;
+    int err;
+
+    if (rows == t->height && columns == t->width)
+        return lam_session_write(t->session, t->target, masks);
+    cells = malloc(sizeof(*cells) * n * (size_t)t->micro_batch);
+    if (!cells)
+        return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    for (int b = 0; b < t->micro_batch; b++)
+        lam_cells_of_mask(masks + (size_t)b * pixels, t->height, t->width,
+                          cells + (size_t)b * n, rows, columns);
+    err = lam_session_write(t->session, t->target, cells);
+    free(cells);
+    return err;
+}
+
 // One micro-batch forward and backward; its loss.
 static int run_micro(struct lam_trainer *t, int k, double *loss)
 {
@@ -40,7 +65,7 @@ static int run_micro(struct lam_trainer *t, int k, double *loss)
     int err = lam_session_write(t->session, t->input, t->images + k * pixels);
 
     if (!err)
-        err = lam_session_write(t->session, t->target, t->masks + k * pixels);
+        err = write_target(t, t->masks + k * pixels);
     if (!err)
         err = lam_session_forward(t->session, seed);
     if (!err)
@@ -75,12 +100,32 @@ static int run_step(struct lam_trainer *t, double *loss)
     return err;
 }
 
+// image | truth | what is above the threshold, cells spread over their pixels.
+static int write_overlay(struct lam_trainer *t, const char *path,
+                         const float *image, const float *mask, int height,
+                         int width, const struct lam_map *map)
+{
+    const size_t n = (size_t)map->height * (size_t)map->width;
+    float *said = malloc(sizeof(*said) * (size_t)height * (size_t)width);
+    int err;
+
+    if (!said)
+        return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    lam_cells_spread(map->data + (map->channels > 1 ? n : 0), map->height,
+                     map->width, said, height, width);
+    for (int k = 0; k < height * width; k++)
+        said[k] = (double)said[k] > t->progress.threshold ? 1.0f : 0.0f;
+    err = lam_overlay_write(t->ctx, path, width, height, image, mask, said);
+    free(said);
+    return err;
+}
+
 static int predict_one(struct lam_trainer *t, enum lam_split split, int i,
                        struct lam_metrics **metrics, const char *overlay)
 {
     const struct lam_sample_info *info = lam_dataset_info(t->dataset, split, i);
     struct lam_map map = {0};
-    float *image = NULL, *mask = NULL;
+    float *image = NULL, *mask = NULL, *truth = NULL;
     int height, width;
     int err = lam_dataset_read(t->dataset, split, i, &t->intensity, &image,
                                &mask, &height, &width);
@@ -90,20 +135,17 @@ static int predict_one(struct lam_trainer *t, enum lam_split split, int i,
     if (!err && mask && !*metrics)
         err = lam_metrics_create(t->ctx, &t->metrics, map.channels, false,
                                  metrics);
-    if (!err && mask)
-        err = lam_metrics_add(*metrics, info->name, map.data, mask, height,
-                              width, NULL);
-    if (!err && mask && overlay) {
-        const float *p = map.data + (map.channels > 1 ? height * width : 0);
-        float *said = map.data;
-
-        for (int k = 0; k < height * width; k++)
-            said[k] = (double)p[k] > t->progress.threshold ? 1.0f : 0.0f;
-        err = lam_overlay_write(t->ctx, overlay, width, height, image, mask,
-                                said);
+    if (!err && mask) {
+        truth = lam_cells_truth(mask, height, width, map.height, map.width);
+        err = truth ? lam_metrics_add(*metrics, info->name, map.data, truth,
+                                      map.height, map.width, NULL)
+                    : lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
     }
+    if (!err && mask && overlay)
+        err = write_overlay(t, overlay, image, mask, height, width, &map);
     free(image);
     free(mask);
+    free(truth);
     free(map.data);
     return err;
 }

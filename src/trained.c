@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cells.h"
+
 static const char *find_file(const char *path, char *text, size_t size)
 {
     static const char *const names[] = {"best.safetensors", "last.safetensors"};
@@ -82,15 +84,23 @@ int lam_trained_read(struct lam_context *ctx, const struct lam_trained *t,
     return LAM_OK;
 }
 
-float *lam_trained_foreground(const struct lam_map *map)
+float *lam_trained_foreground(const struct lam_map *map, int height, int width)
 {
     const size_t n = (size_t)map->height * (size_t)map->width;
-    float *p = malloc(n * sizeof(*p));
+    float *cells = calloc(n, sizeof(*cells));
+    float *pixels = malloc(sizeof(*pixels) * (size_t)height * (size_t)width);
 
-    for (size_t i = 0; p && i < n; i++) {
-        p[i] = map->channels == 1 ? map->data[i] : 0.0f;
+    for (size_t i = 0; cells && i < n; i++) {
+        cells[i] = map->channels == 1 ? map->data[i] : 0.0f;
         for (int c = 1; c < map->channels; c++)
-            p[i] += map->data[(size_t)c * n + i];
+            cells[i] += map->data[(size_t)c * n + i];
     }
-    return p;
+    if (cells && pixels)
+        lam_cells_spread(cells, map->height, map->width, pixels, height, width);
+    if (!cells) {
+        free(pixels);
+        pixels = NULL;
+    }
+    free(cells);
+    return pixels;
 }

@@ -26,7 +26,8 @@ int lam_trained_read(struct lam_context *ctx, const struct lam_trained *trained,
                      const char *path, struct lam_image **image,
                      float **pixels);
 // Probability of the foreground in a map: its only channel, or all but the
-// first summed. height * width elements, to free().
-float *lam_trained_foreground(const struct lam_map *map);
+// first summed. height * width elements, the image's, over which a grid of
+// cells is spread; to free().
+float *lam_trained_foreground(const struct lam_map *map, int height, int width);
 
 #endif

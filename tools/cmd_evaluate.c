@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cells.h"
 #include "cmd.h"
 #include "overlay.h"
 #include "param.h"
@@ -31,10 +32,11 @@ static void print_csv(FILE *csv, const char *name,
 }
 
 static int write_overlay(struct job *job, const char *name, const float *image,
-                         const float *mask, const struct lam_map *map)
+                         const float *mask, int height, int width,
+                         const struct lam_map *map)
 {
-    const size_t n = (size_t)map->height * (size_t)map->width;
-    float *p = lam_trained_foreground(map);
+    const size_t n = (size_t)height * (size_t)width;
+    float *p = lam_trained_foreground(map, height, width);
     char path[1400];
     int err;
 
@@ -43,8 +45,7 @@ static int write_overlay(struct job *job, const char *name, const float *image,
     for (size_t i = 0; i < n; i++)
         p[i] = (double)p[i] > job->trained.metrics.threshold ? 1.0f : 0.0f;
     snprintf(path, sizeof(path), "%s/%s.png", job->overlays, name);
-    err = lam_overlay_write(job->ctx, path, map->width, map->height, image,
-                            mask, p);
+    err = lam_overlay_write(job->ctx, path, width, height, image, mask, p);
     free(p);
     return err;
 }
@@ -55,7 +56,7 @@ static int evaluate_one(struct job *job, enum lam_split split, int i)
         lam_dataset_info(job->dataset, split, i);
     struct lam_image_metrics one;
     struct lam_map map = {0};
-    float *image, *mask;
+    float *image, *mask, *truth = NULL;
     int height, width;
     int err = lam_dataset_read(job->dataset, split, i,
                                &job->trained.checkpoint.intensity, &image,
@@ -69,14 +70,18 @@ static int evaluate_one(struct job *job, enum lam_split split, int i)
     if (!err && !job->metrics)
         err = lam_metrics_create(job->ctx, &job->trained.metrics, map.channels,
                                  false, &job->metrics);
-    if (!err)
-        err = lam_metrics_add(job->metrics, info->name, map.data, mask, height,
-                              width, &one);
+    if (!err) {
+        truth = lam_cells_truth(mask, height, width, map.height, map.width);
+        err = truth ? lam_metrics_add(job->metrics, info->name, map.data, truth,
+                                      map.height, map.width, &one)
+                    : lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
+    }
     if (!err && job->csv)
         print_csv(job->csv, info->name, &one);
     if (!err && job->overlays)
-        err = write_overlay(job, info->name, image, mask, &map);
+        err = write_overlay(job, info->name, image, mask, height, width, &map);
     free(map.data);
+    free(truth);
     free(image);
     free(mask);
     return err;

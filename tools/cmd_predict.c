@@ -77,7 +77,7 @@ static int predict_file(struct job *job, const char *path)
                             image->width, (int)job->tile, (int)job->overlap,
                             &map);
     if (!err) {
-        p = lam_trained_foreground(&map);
+        p = lam_trained_foreground(&map, image->height, image->width);
         err =
             p ? write_results(job, name, pixels, p, image->height, image->width)
               : lam_fail(job->ctx, LAM_EMEMORY, "out of memory");

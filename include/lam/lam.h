@@ -88,7 +88,9 @@ LAM_API double lam_network_threshold(const struct lam_network *network);
 // foreground. Several: those of the classes, background first.
 struct lam_map {
     float *data; // [channels, height, width]
-    int channels, height, width;
+    int channels;
+    int height, width; // the image's; fewer where the network answers for cells
+                       // of it, down to one (a classifier)
 };
 
 // pixels: height x width, row-major, 0 black to 1 white. tile 0: the image at
