@@ -22,6 +22,28 @@ static int fill(struct lam_buffer *b, int byte, size_t offset, size_t bytes)
     return lam_queue_track(q, "filling a buffer", event);
 }
 
+// Words that are no number as float nor, in pairs, as double, and that no other
+// buffer has: what a kernel reads behind its input and writes behind its output
+// would be the same bits otherwise, for results of "no number" keep them.
+static void canary_of(const struct lam_buffer *b,
+                      uint32_t tail[LAM_CANARY_BYTES / 4])
+{
+    for (int i = 0; i < LAM_CANARY_BYTES / 4; i++)
+        tail[i] = 0xFFF80000u | (b->serial & 0x7FFFFu);
+}
+
+static int canary_write(struct lam_buffer *b)
+{
+    struct lam_queue *q = b->queue;
+    uint32_t tail[LAM_CANARY_BYTES / 4];
+    cl_int error;
+
+    canary_of(b, tail);
+    error = clEnqueueWriteBuffer(q->queue, b->cl, CL_TRUE, b->bytes,
+                                 sizeof(tail), tail, 0, NULL, NULL);
+    return error ? lam_fail_cl(q, error, "clEnqueueWriteBuffer", "") : LAM_OK;
+}
+
 static int check_size(struct lam_queue *q, size_t bytes, size_t whole)
 {
     const double mib = 1.0 / 0x1p20;
@@ -72,10 +94,11 @@ int lam_buffer_create(struct lam_queue *q, size_t bytes,
     q->allocated += bytes;
     if (q->allocated > q->peak)
         q->peak = q->allocated;
+    b->serial = ++q->serial;
     if (q->poison)
-        err = fill(b, 0xFF, 0, whole);
-    else if (q->canary)
-        err = fill(b, 0xFF, bytes, LAM_CANARY_BYTES);
+        err = fill(b, 0xFF, 0, bytes);
+    if (!err && q->canary)
+        err = canary_write(b);
     if (err) {
         lam_buffer_destroy(b);
         return err;
@@ -211,7 +234,7 @@ int lam_buffer_copy(struct lam_buffer *dst, struct lam_buffer *src,
 
 int lam_buffer_intact(struct lam_buffer *b, const char *what)
 {
-    unsigned char tail[LAM_CANARY_BYTES];
+    uint32_t tail[LAM_CANARY_BYTES / 4], wanted[LAM_CANARY_BYTES / 4];
     int err;
 
     if (!b->queue->canary)
@@ -219,11 +242,12 @@ int lam_buffer_intact(struct lam_buffer *b, const char *what)
     err = lam_queue_usable(b->queue);
     if (!err)
         err = read_at(b, b->bytes, sizeof(tail), tail);
-    for (size_t i = 0; i < sizeof(tail) && !err; i++)
-        if (tail[i] != 0xFF)
+    canary_of(b, wanted);
+    for (size_t i = 0; i < LAM_CANARY_BYTES / 4 && !err; i++)
+        if (tail[i] != wanted[i])
             err = lam_fail(b->queue->ctx, LAM_ERUN,
                            "%s: a kernel wrote past the end of its buffer of "
                            "%zu bytes, %zu bytes behind it",
-                           what, b->bytes, i);
+                           what, b->bytes, 4 * i);
     return err;
 }

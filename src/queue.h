@@ -50,6 +50,7 @@ struct lam_buffer {
     struct lam_queue *queue;
     cl_mem cl;
     size_t bytes;
+    uint32_t serial; // what is behind it, see canary_of
 };
 
 struct lam_queue {
@@ -67,6 +68,7 @@ struct lam_queue {
     struct lam_tuning *tuning;
     const char *last; // name of the last kernel enqueued
     size_t allocated, peak;
+    uint32_t serial; // of the newest buffer
     int n_buffers, n_programs, n_hits;
     double build_seconds;
     struct lam_kernel *kernels;

@@ -32,6 +32,10 @@ static const char source[] =
     "kernel void beyond(global real *y, const int n)\n"
     "{\n"
     "    y[n] = REAL(1.0);\n"
+    "}\n"
+    "kernel void half_of(global const real *x, global real *y)\n"
+    "{\n"
+    "    y[get_global_id(0)] = x[get_global_id(0)] / 2;\n"
     "}\n";
 
 static void keep_log(void *data, enum lam_level level, const char *text)
@@ -252,6 +256,35 @@ static void check_profile(void)
     lam_queue_close(q);
 }
 
+// No number stays no number: what is read behind one buffer and written behind
+// another must not look like what was there.
+static void check_nan(struct lam_queue *q)
+{
+    const size_t global[3] = {8, 1, 1};
+    struct lam_buffer *buffers[2] = {NULL, NULL};
+    struct lam_tensor t[2] = {{{LAM_F32, 1, {4}}, NULL},
+                              {{LAM_F32, 1, {4}}, NULL}};
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(&t[0]),
+                                   LAM_ARG_TENSOR(&t[1])};
+    struct lam_kernel *kernel = NULL;
+    struct lam_host host;
+
+    CHECK_INT(lam_host_init(&host, &ctx, q, LAM_F32), LAM_OK);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(lam_buffer_create(q, 16, &buffers[i]), LAM_OK);
+        t[i].buffer = buffers[i];
+    }
+    CHECK_INT(host.kernel(&host, source, "half_of", "-DEXTRA=1", &kernel),
+              LAM_OK);
+    CHECK_INT(host.launch(&host, kernel, args, 2, global, NULL), LAM_OK);
+    CHECK_INT(lam_buffer_intact(buffers[0], "x"), LAM_OK);
+    CHECK_INT(lam_buffer_intact(buffers[1], "y"), LAM_ERUN);
+    lam_error_clear(&ctx);
+    for (int i = 0; i < 2; i++)
+        lam_buffer_destroy(buffers[i]);
+    lam_host_finish(&host);
+}
+
 int main(void)
 {
     const struct lam_queue_options options = {.poison = true, .canary = true};
@@ -268,6 +301,7 @@ int main(void)
     if (lam_queue_device(q)->info.has_f64)
         check_real(q, LAM_F64);
     check_errors(q);
+    check_nan(q);
     text = lam_queue_profile(q);
     CHECK_STR(text, "");
     free(text);
