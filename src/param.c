@@ -269,6 +269,24 @@ static int set_param(struct lam_context *ctx, const struct place *place,
     return err;
 }
 
+size_t lam_param_bytes(const struct lam_param *p)
+{
+    switch (p->kind) {
+    case LAM_PARAM_REAL:
+        return sizeof(double);
+    case LAM_PARAM_PAIR:
+        return 2 * sizeof(int32_t);
+    case LAM_PARAM_LIST:
+        return sizeof(struct lam_list);
+    case LAM_PARAM_REALS:
+        return sizeof(struct lam_reals);
+    case LAM_PARAM_TEXT:
+        return sizeof(const char *);
+    default:
+        return sizeof(int32_t);
+    }
+}
+
 int lam_param_set(struct lam_context *ctx, const char *owner,
                   const struct lam_param *param, void *config,
                   const char *value)

@@ -22,6 +22,9 @@ int lam_params_fill(struct lam_context *ctx, const char *owner,
                     size_t config_size, const struct lam_setting *settings,
                     int n_settings);
 
+// How many bytes of the config struct a parameter takes.
+size_t lam_param_bytes(const struct lam_param *param);
+
 // Sets one parameter. LAM_EMODEL as above.
 int lam_param_set(struct lam_context *ctx, const char *owner,
                   const struct lam_param *param, void *config,

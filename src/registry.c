@@ -17,8 +17,15 @@ struct entry {
     char *origin;
 };
 
+struct loaded {
+    const struct lam_plugin *plugin;
+    char *origin;
+};
+
 struct lam_registry {
     struct lam_context *ctx;
+    struct loaded *plugins; // in the order of loading
+    int n_plugins;
     struct entry *layers, *optimizers; // sorted by name
     int n_layers, n_optimizers;
     const char **layer_names, **optimizer_names; // NULL-ended
@@ -50,6 +57,9 @@ void lam_registry_destroy(struct lam_registry *registry)
 {
     if (!registry)
         return;
+    for (int i = 0; i < registry->n_plugins; i++)
+        free(registry->plugins[i].origin);
+    free(registry->plugins);
     entries_free(registry->layers, registry->n_layers);
     entries_free(registry->optimizers, registry->n_optimizers);
     free(registry->layer_names);
@@ -105,7 +115,8 @@ static int params_check(struct lam_context *ctx, const char *origin,
             return lam_fail(ctx, LAM_EPLUGIN,
                             "%s: %s: parameter '%s' is of unknown kind %d",
                             origin, owner, p->name, p->kind);
-        if (p->offset >= config_size)
+        if (p->offset > config_size ||
+            lam_param_bytes(p) > config_size - p->offset)
             return lam_fail(ctx, LAM_EPLUGIN,
                             "%s: %s: parameter '%s' lies outside the config "
                             "struct of %zu bytes",
@@ -195,6 +206,23 @@ static int fusion_add(struct lam_registry *registry,
     return LAM_OK;
 }
 
+static int plugin_add(struct lam_registry *registry,
+                      const struct lam_plugin *plugin, const char *origin)
+{
+    struct loaded *grown = realloc(
+        registry->plugins, sizeof(*grown) * (size_t)(registry->n_plugins + 1));
+    char *copy = strdup(origin);
+
+    if (grown)
+        registry->plugins = grown;
+    if (!grown || !copy) {
+        free(copy);
+        return lam_fail(registry->ctx, LAM_EMEMORY, "out of memory");
+    }
+    grown[registry->n_plugins++] = (struct loaded){plugin, copy};
+    return LAM_OK;
+}
+
 int lam_registry_add(struct lam_registry *registry,
                      const struct lam_plugin *plugin, const char *origin)
 {
@@ -232,7 +260,7 @@ int lam_registry_add(struct lam_registry *registry,
     for (const struct lam_fusion *f = plugin->fusions; f && f->first && !err;
          f++)
         err = fusion_add(registry, f, origin);
-    return err;
+    return err ? err : plugin_add(registry, plugin, origin);
 }
 
 int lam_registry_load_file(struct lam_registry *registry, const char *path)
@@ -342,6 +370,17 @@ lam_registry_optimizer(const struct lam_registry *registry, const char *name)
         entry_find(registry->optimizers, registry->n_optimizers, name);
 
     return entry ? entry->optimizer : NULL;
+}
+
+const struct lam_plugin *
+lam_registry_plugin_at(const struct lam_registry *registry, int i,
+                       const char **origin)
+{
+    if (i < 0 || i >= registry->n_plugins)
+        return NULL;
+    if (origin)
+        *origin = registry->plugins[i].origin;
+    return registry->plugins[i].plugin;
 }
 
 const struct lam_layer_type *

@@ -27,6 +27,10 @@ lam_registry_layer(const struct lam_registry *registry, const char *name);
 const struct lam_optimizer_type *
 lam_registry_optimizer(const struct lam_registry *registry, const char *name);
 
+// In the order of loading; NULL past the end. origin: its file, or NULL.
+const struct lam_plugin *
+lam_registry_plugin_at(const struct lam_registry *registry, int i,
+                       const char **origin);
 // Sorted by name; NULL past the end.
 const struct lam_layer_type *
 lam_registry_layer_at(const struct lam_registry *registry, int i);

@@ -56,6 +56,7 @@ counted([sys.executable, root / "tests/run/cells.py", build])
 counted([sys.executable, root / "tests/run/data.py", build])
 counted([sys.executable, root / "tests/run/experiment.py", build])
 counted([sys.executable, root / "tests/install/library.py", build])
+counted([sys.executable, root / "tests/install/plugins.py", build])
 with tempfile.TemporaryDirectory(prefix="lamina-") as cases:
     made = subprocess.run(["/usr/bin/python3", root / "tests/onnx/convert.py",
                            cases], stdout=subprocess.PIPE, text=True,

@@ -22,6 +22,7 @@ static const struct verb {
     {"layers", "list layers, losses and optimisers", cmd_layers},
     {"devices", "list OpenCL devices", cmd_devices},
     {"data", "make, check and measure data sets", cmd_data},
+    {"plugin", "make, check and list plugins", cmd_plugin},
     {"selftest", "prove every layer on this device", cmd_selftest},
 };
 enum { N_VERBS = sizeof(verbs) / sizeof(verbs[0]) };
