@@ -29,26 +29,24 @@ static void put(unsigned char *picture, size_t row, size_t at,
         picture[3 * (row + at) + (size_t)i] = colour.v[i];
 }
 
-int lam_overlay_write(struct lam_context *ctx, const char *path, int width,
-                      int height, const float *image, const float *truth,
-                      const float *prediction)
+unsigned char *lam_overlay_draw(int width, int height, const float *image,
+                                const float *truth, const float *prediction,
+                                int *whole)
 {
     const size_t w = (size_t)width, h = (size_t)height;
     const size_t panels = truth ? 3 : 2,
-                 whole = panels * w + (panels - 1) * GAP;
-    unsigned char *picture = calloc(whole * h, 3);
+                 row_size = panels * w + (panels - 1) * GAP;
+    unsigned char *picture = calloc(row_size * h, 3);
     float low = image[0], high = image[0];
-    int err;
 
-    if (!picture)
-        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    *whole = (int)row_size;
     for (size_t i = 0; i < w * h; i++) {
         low = image[i] < low ? image[i] : low;
         high = image[i] > high ? image[i] : high;
     }
-    for (size_t y = 0; y < h; y++)
+    for (size_t y = 0; y < h && picture; y++)
         for (size_t x = 0; x < w; x++) {
-            const size_t i = y * w + x, row = y * whole;
+            const size_t i = y * w + x, row = y * row_size;
             const float t = (image[i] - low) / (high > low ? high - low : 1.0f);
             const unsigned char grey = (unsigned char)(255.0f * t + 0.5f);
             const bool is = truth && truth[i] > 0, said = prediction[i] > 0;
@@ -63,7 +61,20 @@ int lam_overlay_write(struct lam_context *ctx, const char *path, int width,
             put(picture, row, (panels - 1) * (w + GAP) + x,
                 blend(grey, colour));
         }
-    err = lam_image_write_png(ctx, path, (int)whole, height, 3, picture);
+    return picture;
+}
+
+int lam_overlay_write(struct lam_context *ctx, const char *path, int width,
+                      int height, const float *image, const float *truth,
+                      const float *prediction)
+{
+    int whole, err;
+    unsigned char *picture =
+        lam_overlay_draw(width, height, image, truth, prediction, &whole);
+
+    if (!picture)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    err = lam_image_write_png(ctx, path, whole, height, 3, picture);
     free(picture);
     return err;
 }

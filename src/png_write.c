@@ -19,6 +19,14 @@ static void write_piece(void *file, void *data, int size)
     fwrite(data, 1, (size_t)size, file);
 }
 
+bool lam_image_put_png(FILE *file, int width, int height, int channels,
+                       const unsigned char *data)
+{
+    return stbi_write_png_to_func(write_piece, file, width, height, channels,
+                                  data, width * channels) != 0 &&
+           !ferror(file);
+}
+
 int lam_image_write_png(struct lam_context *ctx, const char *path, int width,
                         int height, int channels, const unsigned char *data)
 {
@@ -27,9 +35,7 @@ int lam_image_write_png(struct lam_context *ctx, const char *path, int width,
 
     if (!file)
         return lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
-    ok = stbi_write_png_to_func(write_piece, file, width, height, channels,
-                                data, width * channels) != 0;
-    ok = !ferror(file) && ok;
+    ok = lam_image_put_png(file, width, height, channels, data);
     ok = fclose(file) == 0 && ok;
     if (ok)
         return LAM_OK;

@@ -52,6 +52,7 @@ counted([sys.executable, root / "tests/run/train.py", build,
 counted([sys.executable, root / "tests/run/bench.py", build])
 counted([sys.executable, root / "tests/run/tune.py", build])
 counted([sys.executable, root / "tests/run/networks.py", build])
+counted([sys.executable, root / "tests/run/report.py", build])
 counted([sys.executable, root / "tests/run/cells.py", build])
 counted([sys.executable, root / "tests/run/data.py", build])
 counted([sys.executable, root / "tests/run/experiment.py", build])

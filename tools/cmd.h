@@ -3,6 +3,7 @@
 #ifndef LAM_CMD_H
 #define LAM_CMD_H
 
+#include "data.h"
 #include "device.h"
 #include "registry.h"
 
@@ -19,6 +20,7 @@ int cmd_inspect(struct lam_context *ctx, int argc, char **argv);
 int cmd_layers(struct lam_context *ctx, int argc, char **argv);
 int cmd_plugin(struct lam_context *ctx, int argc, char **argv);
 int cmd_predict(struct lam_context *ctx, int argc, char **argv);
+int cmd_report(struct lam_context *ctx, int argc, char **argv);
 int cmd_selftest(struct lam_context *ctx, int argc, char **argv);
 int cmd_train(struct lam_context *ctx, int argc, char **argv);
 int cmd_tune(struct lam_context *ctx, int argc, char **argv);
@@ -42,5 +44,8 @@ struct option_row {
 int options_parse(struct lam_context *ctx, int argc, char **argv,
                   const char *usage, const struct option_row *rows,
                   const char **rest, int max, int *n_rest, bool *done);
+// The argument of --split. LAM_EUSAGE.
+int options_split(struct lam_context *ctx, const char *text,
+                  enum lam_split *split);
 
 #endif

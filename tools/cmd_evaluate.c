@@ -110,20 +110,6 @@ static void print_result(const struct job *job)
     print_scores("images (by the image rule)", &r.image);
 }
 
-static int parse_split(struct lam_context *ctx, const char *text,
-                       enum lam_split *split)
-{
-    static const char *const names[] = {"train", "val", "test", "all"};
-
-    for (int i = 0; i < 4; i++)
-        if (strcmp(text, names[i]) == 0) {
-            *split = (enum lam_split)i;
-            return LAM_OK;
-        }
-    return lam_fail(ctx, LAM_EUSAGE,
-                    "--split is '%s', wanted train, val, test or all", text);
-}
-
 static int open_csv(struct job *job, const char *path)
 {
     if (!path)
@@ -192,7 +178,7 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
         return err;
     if (n == 0)
         return lam_fail(ctx, LAM_EUSAGE, "no checkpoint was given");
-    err = parse_split(ctx, split_text, &split);
+    err = options_split(ctx, split_text, &split);
     if (!err)
         err = lam_trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
     if (!err) {

@@ -15,6 +15,7 @@ static const struct verb {
      cmd_checkerboard},
     {"experiment", "train with several changes and seeds, and compare",
      cmd_experiment},
+    {"report", "write a page about a run", cmd_report},
     {"bench", "measure a training step, inference or a layer", cmd_bench},
     {"tune", "find the fastest kernels for a model", cmd_tune},
     {"check", "check model files, without a device", cmd_check},

@@ -114,3 +114,17 @@ int options_parse(struct lam_context *ctx, int argc, char **argv,
     }
     return err;
 }
+
+int options_split(struct lam_context *ctx, const char *text,
+                  enum lam_split *split)
+{
+    static const char *const names[] = {"train", "val", "test", "all"};
+
+    for (int i = 0; i < 4; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *split = (enum lam_split)i;
+            return LAM_OK;
+        }
+    return lam_fail(ctx, LAM_EUSAGE,
+                    "--split is '%s', wanted train, val, test or all", text);
+}
