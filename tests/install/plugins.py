@@ -4,11 +4,12 @@
 What `lamina plugin new` makes builds, passes its own tests and trains; `lamina
 plugin check` finds each of the mistakes made here, one by one.
 """
+import csv
 import re
 import shutil
 import sys
 
-from tree import Tree
+from tree import Tree, root
 
 tree = Tree(sys.argv[1])
 check, run = tree.check, tree.run
@@ -99,7 +100,8 @@ for number, (file, old, new, found) in enumerate(mistakes):
     check(f"mistake in {file}: {found or 'none, only a hint'}",
           found in done.stdout and (done.returncode == 2 if found else
                                     done.returncode == 0), done)
-half = (tree.work / "half.so")
+
+half = tree.work / "half.so"
 half.write_bytes(built.read_bytes()[:3000])
 done = run("lamina", "plugin", "check", half)
 check("a file cut short", done.returncode == 2 and
@@ -111,4 +113,24 @@ for offset in range(16, 64, 4):  # a header that points anywhere
     done = run("lamina", "plugin", "check", half, "--no-device")
     if done.returncode not in (0, 2):
         check(f"a header damaged at {offset}", False, done)
+# The plugins from the literature: they still are what `plugin new` makes, build,
+# pass their tests, and a network learns with them.
+template = (root / "tools/template/meson.build").read_text().splitlines()
+for name in "carafe", "attention_gate":
+    source = root / "examples/plugins" / name
+    lines = (source / "meson.build").read_text().splitlines()
+    check(f"{name}: meson.build as plugin new makes it",
+          all(line.replace("@name@", name) in lines for line in template))
+    folder = tree.build(source, name)
+    done = run("meson", "test", "-C", folder, "--print-errorlogs")
+    check(f"{name}: its tests", done.returncode == 0, done)
+    run("meson", "install", "-C", folder, "--quiet")
+    shutil.copy(source / "model.yaml", tree.work / f"net-{name}.yaml")
+    done = run("lamina", "train", f"net-{name}.yaml", "--data", "phantom:40:32:1",
+               "--run", f"run-{name}")
+    metrics = tree.work / f"run-{name}/metrics.csv"
+    losses = [float(row["loss"]) for row in csv.DictReader(metrics.open())] \
+        if metrics.exists() else [0, 0]
+    check(f"{name}: installed, a network learns with it",
+          done.returncode == 0 and losses[-1] < 0.9 * losses[0], done)
 tree.end()

@@ -53,7 +53,7 @@ for path in sorted([*root.glob("src/*.[ch]"), *root.glob("tools/*.[ch]"),
         if "TODO" in line or "FIXME" in line:
             problems.append(f"{name}:{number}: {line.strip()}")
 
-for path in sorted(root.glob("cl/*.cl")):
+for path in sorted([*root.glob("cl/*.cl"), *root.glob("examples/**/*.cl")]):
     if re.search(r"atom(ic)?_", path.read_text()):
         problems.append(f"{path.name}: atomics make results depend on order")
 
@@ -62,7 +62,8 @@ if shutil.which("clang-format") and " 14." in subprocess.run(
         check=True).stdout:
     sources = [p for folder in ("src", "tools", "plugins", "include/lam",
                                 "tests", "tests/unit", "tests/device",
-                                "examples/c")
+                                "examples/c", "examples/plugins/carafe",
+                                "examples/plugins/attention_gate")
                for p in sorted((root / folder).glob("*.[ch]"))]
     formatted = subprocess.run(["clang-format", "--dry-run", *sources],
                                stderr=subprocess.PIPE, text=True, check=True)
