@@ -294,10 +294,28 @@ static void searched_add(struct lam_registry *registry, const char *path)
              "%s%s", used ? ", " : "", path);
 }
 
+static const char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+// Whether a folder before this one had a plugin in a file of this name.
+static bool is_shadowed(const struct lam_registry *registry, const char *name,
+                        int n_before)
+{
+    for (int i = 0; i < n_before; i++)
+        if (strcmp(base_of(registry->plugins[i].origin), name) == 0)
+            return true;
+    return false;
+}
+
 int lam_registry_load_folder(struct lam_registry *registry, const char *path)
 {
     struct lam_context *ctx = registry->ctx;
     struct dirent **entries = NULL;
+    const int n_before = registry->n_plugins;
     struct stat info;
     int n, err = LAM_OK;
 
@@ -322,7 +340,7 @@ int lam_registry_load_folder(struct lam_registry *registry, const char *path)
         if (!err && length >= (int)sizeof(file))
             err = lam_fail(ctx, LAM_EPLUGIN, "plugin folder %s: path too long",
                            path);
-        if (!err)
+        if (!err && !is_shadowed(registry, entries[i]->d_name, n_before))
             err = lam_registry_load_file(registry, file);
         free(entries[i]);
     }

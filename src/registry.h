@@ -10,7 +10,9 @@ struct lam_registry;
 struct lam_registry *lam_registry_create(struct lam_context *ctx); // or NULL
 void lam_registry_destroy(struct lam_registry *registry);
 
-// Loads each *.so of the folder, by name. Any bad one is LAM_EPLUGIN.
+// Loads each *.so of the folder, by name, but for those that a folder loaded
+// before has too: an author's build goes before the installed one. Any bad one
+// is LAM_EPLUGIN.
 int lam_registry_load_folder(struct lam_registry *registry, const char *path);
 int lam_registry_load_file(struct lam_registry *registry, const char *path);
 // LAM_PLUGIN_PATH, folders separated by ':'; an empty one, as in "mine:", is

@@ -58,6 +58,7 @@ counted([sys.executable, root / "tests/run/data.py", build])
 counted([sys.executable, root / "tests/run/experiment.py", build])
 counted([sys.executable, root / "tests/install/library.py", build])
 counted([sys.executable, root / "tests/install/plugins.py", build])
+counted([sys.executable, root / "tests/install/tutorial.py", build])
 with tempfile.TemporaryDirectory(prefix="lamina-") as cases:
     made = subprocess.run(["/usr/bin/python3", root / "tests/onnx/convert.py",
                            cases], stdout=subprocess.PIPE, text=True,
