@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "data.h"
 #include "data_convert.h"
+#include "data_import.h"
 #include "image.h"
 #include "param.h"
 #include "phantom.h"
@@ -278,6 +279,8 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         "lamina data phantom OUT [--count N] [--size S] [--seed X]\n"
         "       lamina data convert PATH OUT [--scale S] [--mask RULE] "
         "[--trim]\n"
+        "       lamina data import cbis-ddsm|ddsm|mias FOLDER OUT [--scale S] "
+        "[--mask RULE] [--trim]\n"
         "       lamina data check PATH\n"
         "       lamina data stats PATH\n"
         "PATH is a folder with images/ and masks/ (and manifest.csv), a "
@@ -301,11 +304,11 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         {"--trim", NULL, "cut nearly black columns at the sides", &changes.trim,
          NULL, NULL, NULL},
         {0}};
-    const char *rest[3];
+    const char *rest[4];
     int64_t count, size, seed;
     bool done;
     int n,
-        err = options_parse(ctx, argc, argv, usage, rows, rest, 3, &n, &done);
+        err = options_parse(ctx, argc, argv, usage, rows, rest, 4, &n, &done);
 
     if (err || done)
         return err;
@@ -317,10 +320,16 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         err = parse_changes(ctx, scale_text, rule_text, &changes);
         return err ? err : data_convert(ctx, rest[1], rest[2], &changes);
     }
+    if (n == 4 && strcmp(rest[0], "import") == 0) {
+        err = parse_changes(ctx, scale_text, rule_text, &changes);
+        return err ? err
+                   : data_import(ctx, rest[1], rest[2], rest[3], &changes);
+    }
     if (n != 2 || strcmp(rest[0], "phantom") != 0)
         return lam_fail(ctx, LAM_EUSAGE,
-                        "wanted phantom OUT, convert PATH OUT, check PATH or "
-                        "stats PATH; lamina data -h explains");
+                        "wanted phantom OUT, convert PATH OUT, import FORMAT "
+                        "FOLDER OUT, check PATH or stats PATH; lamina data -h "
+                        "explains");
     err = number(ctx, "--count", count_text, 1, 100000, &count);
     if (!err)
         err = number(ctx, "--size", size_text, 16, 4096, &size);

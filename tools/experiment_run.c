@@ -1,78 +1,27 @@
 // One run of an experiment: training, evaluation and what else is measured,
 // each in a process of its own, so that time and memory are its own and a crash
 // stops nothing but itself.
-#define _DEFAULT_SOURCE // wait4
-
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "blueprint.h"
+#include "child.h"
 #include "csv.h"
 #include "experiment.h"
 
-extern char **environ;
-
-enum { MAX_WORDS = 2 * (2 * EXPERIMENT_MAX_SETS) + 32 };
-
-struct command {
-    const char *words[MAX_WORDS + 1]; // NULL-ended
-    int n;
-    const char *out; // where standard output goes
-};
-
-static void add(struct command *c, const char *word)
+// `lamina` itself, which must end well.
+static int run_lamina(struct lam_context *ctx, struct child *c)
 {
-    if (c->n < MAX_WORDS)
-        c->words[c->n++] = word;
-}
+    int err = child_run(ctx, c);
 
-static void add_option(struct command *c, const char *name, const char *value)
-{
-    if (!value)
-        return;
-    add(c, name);
-    add(c, value);
-}
-
-// Waits for `lamina` with these words; *peak_bytes may be NULL.
-static int run_command(struct lam_context *ctx, const struct command *c,
-                       double *peak_bytes)
-{
-    posix_spawn_file_actions_t actions;
-    struct rusage usage;
-    int status, err;
-    pid_t child;
-
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, c->out,
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    err = posix_spawn(&child, "/proc/self/exe", &actions, NULL,
-                      (char *const *)c->words, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (err)
-        return lam_fail(ctx, LAM_ERUN, "no process for lamina %s: %s",
-                        c->words[1], strerror(err));
-    while (wait4(child, &status, 0, &usage) < 0)
-        if (errno != EINTR)
-            return lam_fail(ctx, LAM_ERUN, "lost lamina %s: %s", c->words[1],
-                            strerror(errno));
-    if (peak_bytes)
-        *peak_bytes = 1024.0 * (double)usage.ru_maxrss;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return LAM_OK;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 130)
+    if (err || c->ended == 0)
+        return err;
+    if (c->ended == 130)
         return lam_fail(ctx, LAM_EINTERRUPT, "interrupted");
     return lam_fail(ctx, LAM_ERUN, "lamina %s ended with %s %d", c->words[1],
-                    WIFEXITED(status) ? "exit code" : "signal",
-                    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+                    c->ended < CHILD_SIGNAL ? "exit code" : "signal",
+                    c->ended % CHILD_SIGNAL);
 }
 
 static void put(struct experiment_result *result, const char *name,
@@ -106,65 +55,69 @@ static const char *file_in(const char *folder, const char *name, char *text,
 }
 
 // The settings of a run, as words of a command and as a plain list.
-static void add_sets(const struct experiment *e, int r, char seed[32],
-                     struct command *c)
+static void add_sets(const struct experiment *e, int r, const char *seed,
+                     struct child *c)
 {
     for (int i = 0; i < e->n_sets; i++)
-        add_option(c, "--set", e->sets[i]);
+        child_add_option(c, "--set", e->sets[i]);
     for (int i = 0; i < e->runs[r].n_sets; i++)
-        add_option(c, "--set", e->runs[r].sets[i]);
-    add_option(c, "--set", seed);
+        child_add_option(c, "--set", e->runs[r].sets[i]);
+    child_add_option(c, "--set", seed);
 }
 
 static int train(const struct experiment *e, int r, int s, const char *folder,
                  double *peak)
 {
-    struct command c = {.out = "/dev/null"};
+    struct child c = {.program = "/proc/self/exe", .out = "/dev/null"};
     char seed[32], last[1200];
+    int err;
 
     snprintf(seed, sizeof(seed), "train.seed=%d", e->seeds[s]);
-    add(&c, "lamina");
-    add(&c, "train");
+    child_add(&c, "lamina");
+    child_add(&c, "train");
     if (is_there(file_in(folder, "last.safetensors", last, sizeof(last)))) {
-        add_option(&c, "--resume", folder);
+        child_add_option(&c, "--resume", folder);
     } else {
-        add(&c, e->model);
-        add_option(&c, "--data", e->data);
-        add_option(&c, "--run", folder);
+        child_add(&c, e->model);
+        child_add_option(&c, "--data", e->data);
+        child_add_option(&c, "--run", folder);
         add_sets(e, r, seed, &c);
     }
-    add_option(&c, "--device", e->device);
-    return run_command(e->ctx, &c, peak);
+    child_add_option(&c, "--device", e->device);
+    err = run_lamina(e->ctx, &c);
+    *peak = c.peak_bytes;
+    return err;
 }
 
 static int evaluate(const struct experiment *e, const char *folder,
                     const char *csv)
 {
-    struct command c = {.out = "/dev/null"};
+    struct child c = {.program = "/proc/self/exe", .out = "/dev/null"};
 
-    add(&c, "lamina");
-    add(&c, "evaluate");
-    add(&c, folder);
-    add_option(&c, "--csv", csv);
-    add_option(&c, "--device", e->device);
-    return run_command(e->ctx, &c, NULL);
+    child_add(&c, "lamina");
+    child_add(&c, "evaluate");
+    child_add(&c, folder);
+    child_add_option(&c, "--csv", csv);
+    child_add_option(&c, "--device", e->device);
+    return run_lamina(e->ctx, &c);
 }
 
 static int checkerboard(const struct experiment *e, const char *folder,
                         const char *csv)
 {
-    struct command c = {.out = csv};
+    struct child c = {.program = "/proc/self/exe", .out = csv};
     char pictures[1200];
 
-    add(&c, "lamina");
-    add(&c, "checkerboard");
-    add(&c, folder);
-    add(&c, "--csv");
-    add_option(&c, "--periods", e->periods);
-    add_option(&c, "--pictures",
-               file_in(folder, "checkerboard", pictures, sizeof(pictures)));
-    add_option(&c, "--device", e->device);
-    return run_command(e->ctx, &c, NULL);
+    child_add(&c, "lamina");
+    child_add(&c, "checkerboard");
+    child_add(&c, folder);
+    child_add(&c, "--csv");
+    child_add_option(&c, "--periods", e->periods);
+    child_add_option(
+        &c, "--pictures",
+        file_in(folder, "checkerboard", pictures, sizeof(pictures)));
+    child_add_option(&c, "--device", e->device);
+    return run_lamina(e->ctx, &c);
 }
 
 static double number(const struct lam_csv *csv, int row, const char *column)

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Makes and changes data sets as a user would: data.py BUILD. Needs no device."""
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 
 build = pathlib.Path(sys.argv[1]).resolve()
 lamina = build / "tools" / "lamina"
@@ -66,6 +68,140 @@ for words, text in [(["--scale", "0"], "--scale is '0'"),
     done = data("convert", folder / "made", folder / "bad", *words)
     check(" ".join(words), done.returncode == 2 and text in done.stderr,
           done.stderr)
+
+
+
+def read_png(path):
+    """Grey of 8 bits, no filter but 0 to 4."""
+    data, at, body = path.read_bytes(), 8, b""
+    while at < len(data):
+        size = int.from_bytes(data[at:at + 4], "big")
+        kind, chunk = data[at + 4:at + 8], data[at + 8:at + 8 + size]
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", chunk[:8])
+        elif kind == b"IDAT":
+            body += chunk
+        at += 12 + size
+    raw, before, rows = zlib.decompress(body), [0] * width, []
+    for y in range(height):
+        line = raw[y * (width + 1):(y + 1) * (width + 1)]
+        row = []
+        for x in range(width):
+            a = row[x - 1] if x else 0
+            b, c = before[x], before[x - 1] if x else 0
+            paeth = min((abs(b - c), 0, a), (abs(a - c), 1, b),
+                        (abs(a + b - 2 * c), 2, c))[2]
+            row.append((line[x + 1] + (0, a, b, (a + b) // 2, paeth)[line[0]])
+                       % 256)
+        rows.append(row)
+        before = row
+    return rows
+
+
+# MIAS: y counts from the bottom; a pair of films is one woman.
+mias = folder / "mias"
+for number in range(1, 6):
+    pgm(mias / f"mdb{number:03}.pgm", 100, 100, lambda x, y: 1000)
+(mias / "Info.txt").write_text("""\
+The list begins here.
+mdb001 G CIRC B 30 80 5
+mdb001 G CIRC B 60 20 3
+mdb002 D NORM
+mdb003 F CALC B
+mdb004 F MISC M 10 10 40
+mdb009 F NORM
+""")
+done = data("import", "mias", mias, folder / "from-mias")
+manifest = (folder / "from-mias/manifest.csv").read_text().split()
+mask = read_png(folder / "from-mias/masks/mdb001.png")
+check("MIAS", done.returncode == 0 and manifest[1:] ==
+      ["mdb001,mias001,", "mdb002,mias001,", "mdb004,mias002,"],
+      done.stderr + str(manifest))
+check("MIAS: circles from the bottom left", mask[20][30] == 255
+      and mask[80][60] == 255 and mask[80][30] == 0
+      and sum(map(sum, mask)) // 255 == 81 + 29, str(sum(map(sum, mask))))
+check("MIAS: a lesion without a place and a missing film are named",
+      "mdb003: a lesion without a place" in done.stderr
+      and "mdb009: there is no" in done.stderr, done.stderr)
+
+# DDSM: a square outline of 4 x 4 from (10, 20), clockwise.
+case = folder / "ddsm/cancer_01/case1141"
+outline = "10 20 2 2 2 4 4 4 6 6 6 0 0 0 #"
+for view in "LEFT_CC", "RIGHT_CC", "LEFT_MLO":
+    pgm(case / f"A_1141_1.{view}.pgm", 50, 40, lambda x, y: 500)
+(case / "A_1141_1.LEFT_CC.OVERLAY").write_text(
+    "TOTAL_ABNORMALITIES 1\nABNORMALITY 1\nLESION_TYPE MASS SHAPE OVAL\n"
+    f"TOTAL_OUTLINES 2\nBOUNDARY\n{outline} \nCORE\n11 21 2 4 6 0 #\n")
+(case / "A_1141_1.LEFT_MLO.OVERLAY").write_text(
+    "BOUNDARY\n48 20 2 2 2 2 #\n")
+done = data("import", "ddsm", folder / "ddsm", folder / "from-ddsm")
+mask = read_png(folder / "from-ddsm/masks/A_1141_1.LEFT_CC.png")
+check("DDSM: an outline is filled", done.returncode == 0
+      and sum(map(sum, mask)) == 16 * 255 and mask[20][10] == mask[23][13] == 255
+      and (folder / "from-ddsm/images/A_1141_1.RIGHT_CC.pgm").exists(),
+      done.stderr)
+check("DDSM: an outline outside is named", "LEFT_MLO.OVERLAY:2: no outline"
+      in done.stderr and not (folder / "from-ddsm/images/A_1141_1.LEFT_MLO.pgm"
+                              ).exists(), done.stderr)
+
+
+def dicom(path, width, height, bits, value):
+    """By dcmtk, from a dump and a file of numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = folder / "pixels.raw"
+    raw.write_bytes(b"".join(value(x, y).to_bytes(bits // 8, "little")
+                             for y in range(height) for x in range(width)))
+    dump = folder / "dump.txt"
+    dump.write_text(f"""\
+(0008,0016) UI =SecondaryCaptureImageStorage
+(0008,0018) UI [1.2.3.4]
+(0028,0002) US 1
+(0028,0004) CS [MONOCHROME2]
+(0028,0010) US {height}
+(0028,0011) US {width}
+(0028,0100) US {bits}
+(0028,0101) US {bits}
+(0028,0102) US {bits - 1}
+(0028,0103) US 0
+(7fe0,0010) O{'W' if bits == 16 else 'B'} ={raw}
+""")
+    subprocess.run(["dump2dcm", "--write-xfer-little", dump, path], check=True,
+                   capture_output=True)
+
+
+# CBIS-DDSM: two masks of one scan, the second with its files exchanged; a mask of
+# another shape; a scan without a file.
+cbis = folder / "cbis"
+scan = "Mass-Training_P_00001_LEFT_CC"
+dicom(cbis / scan / "1.2/3.4/1-1.dcm", 40, 60, 16, lambda x, y: 256 * x + y)
+dicom(cbis / f"{scan}_1/1.2/3.4/1-1.dcm", 10, 12, 16, lambda x, y: 7)
+dicom(cbis / f"{scan}_1/1.2/3.4/1-2.dcm", 40, 60, 8,
+      lambda x, y: 255 if x < 2 and y < 3 else 0)
+dicom(cbis / f"{scan}_2/1.2/3.4/1-1.dcm", 20, 30, 8,
+      lambda x, y: 255 if x == 10 and y == 10 else 0)
+dicom(cbis / f"{scan}_3/1.2/3.4/1-1.dcm", 40, 50, 8, lambda x, y: 255)
+rows = [f'P_00001,LEFT,{scan}/1.2/3.4/1-1.dcm,{scan}_{k}/a/b/1-2.dcm,'
+        f'"{scan}_{k}/a/b/1-1.dcm\n"' for k in (1, 2, 3)]
+rows.append("P_00002,LEFT,gone/1.dcm,gone_1/1.dcm,gone_1/2.dcm")
+(cbis / "mass_case_description_test_set.csv").write_text(
+    "patient_id,left or right breast,image file path,cropped image file path,"
+    "ROI mask file path\n" + "\n".join(rows) + "\n")
+done = data("import", "cbis-ddsm", cbis, folder / "from-cbis")
+check("CBIS-DDSM", done.returncode == 0 and
+      (folder / "from-cbis/manifest.csv").read_text().split()[1:] ==
+      [f"{scan},P_00001,test"], done.stderr)
+width, height, pixels = read_pgm(folder / f"from-cbis/images/{scan}.pgm")
+mask = read_png(folder / f"from-cbis/masks/{scan}.png")
+check("CBIS-DDSM: values of 16 bits", (width, height) == (40, 60)
+      and pixels[2 * 40 + 3] == 256 * 3 + 2, str(pixels[:50]))
+check("CBIS-DDSM: masks are joined, one at half the size", mask[0][0] == 255
+      and mask[20][20] == mask[21][21] == 255
+      and sum(map(sum, mask)) == (6 + 4) * 255, str(sum(map(sum, mask))))
+check("CBIS-DDSM: what does not fit is named", f"the mask {scan}_3" in done.stderr
+      and "gone: no DICOM file" in done.stderr, done.stderr)
+done = data("import", "inbreast", cbis, folder / "none")
+check("an unknown collection", done.returncode == 2
+      and "there are cbis-ddsm, ddsm and mias" in done.stderr, done.stderr)
 
 print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
 sys.exit(counts["failed"] != 0)
