@@ -23,6 +23,19 @@ const struct lam_param lam_augment_params[] = {
      1, NULL, "share of crops that are laid over foreground", 0},
     {0}};
 
+static const char *const coordinates[] = {"half_pixel", "asymmetric", NULL};
+static const char *const masks[] = {"nearest", "half", "any", "all", NULL};
+
+const struct lam_param lam_sampling_params[] = {
+    {"zoom", LAM_PARAM_REAL, offsetof(struct lam_sampling, zoom), "1", 0.05, 64,
+     NULL, "image pixels that one of the network's stands for", 0},
+    {"coordinates", LAM_PARAM_CHOICE,
+     offsetof(struct lam_sampling, coordinates), "half_pixel", 0, 0,
+     coordinates, "where the network's pixels lie in the image", 0},
+    {"mask", LAM_PARAM_CHOICE, offsetof(struct lam_sampling, mask), "nearest",
+     0, 0, masks, "label between those of the image", 0},
+    {0}};
+
 enum {
     FLIP_X,
     FLIP_Y,
@@ -76,21 +89,27 @@ static double place(double room, double unit, double wanted, double side)
 }
 
 static struct frame make_frame(const struct lam_entry *e,
-                               const struct lam_augment *a, uint64_t seed,
+                               const struct lam_augment *a,
+                               const struct lam_sampling *s, uint64_t seed,
                                int height, int width)
 {
+    const double zoom = s ? s->zoom : 1.0;
+    const bool is_half = !s || s->coordinates == LAM_SAMPLING_HALF_PIXEL;
     struct frame f;
-    double scale = 1.0, side_y, side_x;
+    double scale = zoom, side_y, side_x;
     int py = -1, px = -1;
     bool turn, flip_x, flip_y;
 
-    if (!a)
-        return (struct frame){.y = (e->info.height - height) / 2,
-                              .x = (e->info.width - width) / 2,
-                              .iy = 1,
-                              .jx = 1};
+    if (!a) {
+        const double shift = is_half ? 0.5 * zoom - 0.5 : 0.0;
+
+        f = (struct frame){.iy = zoom, .jx = zoom};
+        f.y = trunc((e->info.height - height * zoom) / 2) + shift;
+        f.x = trunc((e->info.width - width * zoom) / 2) + shift;
+        return f;
+    }
     if (a->scale > 0)
-        scale = exp(a->scale * lam_rng_normal(seed, SCALE));
+        scale *= exp(a->scale * lam_rng_normal(seed, SCALE));
     side_y = height * scale;
     side_x = width * scale;
     if (a->positive > 0 && lam_rng_unit(seed, POSITIVE) < a->positive)
@@ -107,8 +126,10 @@ static struct frame make_frame(const struct lam_entry *e,
     f.jy = turn ? scale : 0;
     f.jx = turn ? 0 : scale;
     // Pixel centres: half a step in, less half a pixel.
-    f.y += 0.5 * scale - 0.5;
-    f.x += 0.5 * scale - 0.5;
+    if (is_half) {
+        f.y += 0.5 * scale - 0.5;
+        f.x += 0.5 * scale - 0.5;
+    }
     if (flip_y) {
         f.y += (height - 1) * f.iy;
         f.x += (height - 1) * f.ix;
@@ -152,21 +173,47 @@ static double sample(const struct lam_entry *e, double low, double y, double x)
                 u * e->pixels[(size_t)i1 * w + j1]);
 }
 
-static float label(const struct lam_entry *e, double y, double x)
+static int mask_at(const struct lam_entry *e, int i, int j)
 {
     const int w = e->info.width, h = e->info.height;
-    const int i = (int)floor(y + 0.5), j = (int)floor(x + 0.5);
 
-    if (!e->mask || i < 0 || j < 0 || i >= h || j >= w)
-        return 0.0f;
-    return (float)e->mask[(size_t)i * w + j];
+    return i < 0 || j < 0 || i >= h || j >= w ? 0 : e->mask[(size_t)i * w + j];
+}
+
+// Share of foreground between four pixels.
+static double covered(const struct lam_entry *e, double y, double x)
+{
+    const int i = (int)floor(y), j = (int)floor(x);
+    const double t = y - i, u = x - j;
+
+    return (1 - t) * ((1 - u) * (mask_at(e, i, j) > 0) +
+                      u * (mask_at(e, i, j + 1) > 0)) +
+           t * ((1 - u) * (mask_at(e, i + 1, j) > 0) +
+                u * (mask_at(e, i + 1, j + 1) > 0));
+}
+
+static float label(const struct lam_entry *e, int rule, double y, double x)
+{
+    const int nearest =
+        e->mask ? mask_at(e, (int)floor(y + 0.5), (int)floor(x + 0.5)) : 0;
+    double share;
+
+    // The rules are of one foreground.
+    if (!e->mask || rule == LAM_SAMPLING_NEAREST || nearest > 1)
+        return (float)nearest;
+    share = covered(e, y, x);
+    return rule == LAM_SAMPLING_ANY   ? share > 1e-9
+           : rule == LAM_SAMPLING_ALL ? share > 1.0 - 1e-9
+                                      : share >= 0.5;
 }
 
 void lam_augment_crop(const struct lam_entry *e, const struct lam_intensity *in,
-                      const struct lam_augment *a, uint64_t seed, int height,
-                      int width, float *image, float *mask)
+                      const struct lam_augment *a, const struct lam_sampling *s,
+                      uint64_t seed, int height, int width, float *image,
+                      float *mask)
 {
-    const struct frame f = make_frame(e, a, seed, height, width);
+    const struct frame f = make_frame(e, a, s, seed, height, width);
+    const int rule = s ? s->mask : LAM_SAMPLING_NEAREST;
     const double range = in->high - in->low;
     double gain = 1.0, shift = 0.0;
 
@@ -185,6 +232,6 @@ void lam_augment_crop(const struct lam_entry *e, const struct lam_intensity *in,
             if (a && a->noise > 0)
                 v += a->noise * lam_rng_normal(lam_rng_bits(seed, NOISE), at);
             image[at] = (float)v;
-            mask[at] = label(e, y, x);
+            mask[at] = label(e, rule, y, x);
         }
 }

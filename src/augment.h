@@ -5,10 +5,11 @@
 #include "dataset.h"
 
 // Fills height x width elements of image and mask (zeros without one). augment
-// NULL: the centre, unchanged.
+// NULL: the centre, unchanged. sampling NULL: the image's own pixels.
 void lam_augment_crop(const struct lam_entry *entry,
                       const struct lam_intensity *intensity,
-                      const struct lam_augment *augment, uint64_t seed,
+                      const struct lam_augment *augment,
+                      const struct lam_sampling *sampling, uint64_t seed,
                       int height, int width, float *image, float *mask);
 
 #endif

@@ -67,11 +67,32 @@ struct lam_augment {
 };
 extern const struct lam_param lam_augment_params[];
 
+// The `data` section of a model: how the network's pixels lie on the image's,
+// in training and in prediction alike.
+struct lam_sampling {
+    double zoom;         // image pixels that one of the network's stands for
+    int32_t coordinates; // enum lam_sampling_coordinates
+    int32_t mask;        // enum lam_sampling_mask
+};
+enum lam_sampling_coordinates {
+    LAM_SAMPLING_HALF_PIXEL, // (i + 0.5) * zoom - 0.5
+    LAM_SAMPLING_ASYMMETRIC  // i * zoom, as TensorFlow 1 resized
+};
+// Where a label of the network lies between those of the image.
+enum lam_sampling_mask {
+    LAM_SAMPLING_NEAREST,
+    LAM_SAMPLING_HALF, // foreground where it is at least half, interpolated
+    LAM_SAMPLING_ANY,  // .. above 0: `mask > 0` behind a resize
+    LAM_SAMPLING_ALL   // .. 1: a cast to int behind a resize
+};
+extern const struct lam_param lam_sampling_params[];
+
 struct lam_loader_options {
     int batch, height, width; // of a batch [batch, 1, height, width]
     uint64_t seed;
-    int64_t first_step;                // where to go on after a resume
-    const struct lam_augment *augment; // NULL: centre crops, no change
+    int64_t first_step;                  // where to go on after a resume
+    const struct lam_augment *augment;   // NULL: centre crops, no change
+    const struct lam_sampling *sampling; // NULL: the image's own pixels
     struct lam_intensity intensity;
 };
 

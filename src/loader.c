@@ -13,6 +13,7 @@ struct lam_loader {
     struct lam_dataset *dataset;
     struct lam_loader_options options;
     struct lam_augment augment;
+    struct lam_sampling sampling;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -71,8 +72,9 @@ static int make_batch(struct lam_loader *l, int64_t step)
 
         if (err)
             return err;
-        lam_augment_crop(e, &o->intensity, o->augment, seed, o->height,
-                         o->width, l->images[step % RING] + (size_t)b * pixels,
+        lam_augment_crop(e, &o->intensity, o->augment, o->sampling, seed,
+                         o->height, o->width,
+                         l->images[step % RING] + (size_t)b * pixels,
                          l->masks[step % RING] + (size_t)b * pixels);
     }
     return LAM_OK;
@@ -125,6 +127,10 @@ int lam_loader_open(struct lam_dataset *dataset,
     if (options->augment) {
         l->augment = *options->augment;
         l->options.augment = &l->augment;
+    }
+    if (options->sampling) {
+        l->sampling = *options->sampling;
+        l->options.sampling = &l->sampling;
     }
     l->made = l->taken = options->first_step;
     l->order_epoch = -1;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "shape.h"
+#include "zoom.h"
 
 enum { MAX_SIZES = 4, MAX_MULTIPLE = 1024 };
 
@@ -32,6 +33,7 @@ struct lam_predictor {
     struct lam_queue *queue;
     struct lam_host host;
     struct lam_model *model;
+    struct lam_sampling sampling;
     struct sized sizes[MAX_SIZES];
     struct stored_weight *weights;
     int n_weights;
@@ -53,7 +55,10 @@ int lam_predictor_create(struct lam_context *ctx,
     p->registry = registry;
     p->queue = queue;
     p->model = model;
-    err = lam_host_init(&p->host, ctx, queue, LAM_F32);
+    err = lam_model_section(model, "data", lam_sampling_params, &p->sampling,
+                            sizeof(p->sampling), NULL);
+    if (!err)
+        err = lam_host_init(&p->host, ctx, queue, LAM_F32);
     if (err) {
         free(p);
         return err;
@@ -423,8 +428,8 @@ static int run_tiles(struct lam_predictor *p, const float *image, int height,
     return err;
 }
 
-int lam_predictor_run(struct lam_predictor *p, const float *image, int height,
-                      int width, int tile, int overlap, struct lam_map *map)
+static int run_image(struct lam_predictor *p, const float *image, int height,
+                     int width, int tile, int overlap, struct lam_map *map)
 {
     if (tile <= 0 || (height <= tile && width <= tile))
         return run_window(p, image, width, height, width, map);
@@ -433,4 +438,27 @@ int lam_predictor_run(struct lam_predictor *p, const float *image, int height,
                         "an overlap of %d does not fit a tile of %d", overlap,
                         tile);
     return run_tiles(p, image, height, width, tile, overlap, map);
+}
+
+int lam_predictor_run(struct lam_predictor *p, const float *image, int height,
+                      int width, int tile, int overlap, struct lam_map *map)
+{
+    struct lam_zoomed zoomed;
+    int err;
+
+    if (p->sampling.zoom == 1.0)
+        return run_image(p, image, height, width, tile, overlap, map);
+    *map = (struct lam_map){0};
+    if (!lam_zoom_out(image, height, width, &p->sampling, &zoomed))
+        return lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
+    err = run_image(p, zoomed.pixels, zoomed.height, zoomed.width, tile,
+                    overlap, map);
+    if (!err && map->height == zoomed.height && map->width == zoomed.width &&
+        !lam_zoom_back(map, height, width, &p->sampling)) {
+        free(map->data);
+        map->data = NULL;
+        err = lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
+    }
+    free(zoomed.pixels);
+    return err;
 }

@@ -21,10 +21,10 @@ int lam_predictor_take(struct lam_predictor *predictor,
 int lam_predictor_load(struct lam_predictor *predictor,
                        const struct lam_checkpoint *checkpoint);
 
-// A normalised image. A size that the network does not map onto itself is
-// padded by reflection below and to the right, and the map cut back. tile > 0:
-// squares of that side which share `overlap` pixels, blended linearly, where
-// the image is larger.
+// A normalised image, seen as the model's `data` section says. A size that the
+// network does not map onto itself is padded by reflection below and to the
+// right, and the map cut back. tile > 0: squares of that side which share
+// `overlap` pixels, blended linearly, where the image is larger.
 int lam_predictor_run(struct lam_predictor *predictor, const float *image,
                       int height, int width, int tile, int overlap,
                       struct lam_map *map);

@@ -52,6 +52,9 @@ static int read_sections(struct lam_trainer *t)
     if (!err)
         err = lam_model_section(t->model, "augment", lam_augment_params,
                                 &t->augment, sizeof(t->augment), NULL);
+    if (!err)
+        err = lam_model_section(t->model, "data", lam_sampling_params,
+                                &t->sampling, sizeof(t->sampling), NULL);
     if (err)
         return err;
     type = type ? type : "adam";
@@ -372,6 +375,7 @@ static int open_loader(struct lam_trainer *t)
                                                .seed = t->progress.seed,
                                                .first_step = t->progress.step,
                                                .augment = &t->augment,
+                                               .sampling = &t->sampling,
                                                .intensity = t->intensity};
     const size_t pixels =
         (size_t)t->config.batch * (size_t)t->height * (size_t)t->width;

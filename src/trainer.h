@@ -18,6 +18,7 @@ struct lam_trainer {
     struct lam_train_config config;
     struct lam_metrics_options metrics;
     struct lam_augment augment;
+    struct lam_sampling sampling;
     const struct lam_optimizer_type *optimizer;
     void *optimizer_config;
     struct lam_dataset *dataset;
