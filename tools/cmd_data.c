@@ -9,6 +9,7 @@
 #include "data.h"
 #include "data_convert.h"
 #include "data_import.h"
+#include "data_shift.h"
 #include "image.h"
 #include "param.h"
 #include "phantom.h"
@@ -257,20 +258,33 @@ static int stats(struct lam_context *ctx, const char *path)
     return err;
 }
 
+static bool parse_choice(const char *text, const char *const *names,
+                         int32_t *index)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], text) == 0) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
 static int parse_changes(struct lam_context *ctx, const char *scale,
-                         const char *rule, struct data_changes *changes)
+                         const char *rule, const char *companding,
+                         struct data_changes *changes)
 {
     if (!lam_parse_real(scale, &changes->scale) || changes->scale < 0.01 ||
         changes->scale > 100)
         return lam_fail(ctx, LAM_EUSAGE, "--scale is '%s', wanted 0.01 to 100",
                         scale);
-    for (int i = 0; lam_mask_rules[i]; i++)
-        if (strcmp(lam_mask_rules[i], rule) == 0) {
-            changes->rule = (enum lam_mask_rule)i;
-            return LAM_OK;
-        }
-    return lam_fail(ctx, LAM_EUSAGE, "--mask is '%s', wanted half, any or all",
-                    rule);
+    if (!parse_choice(rule, lam_mask_rules, &changes->rule))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "--mask is '%s', wanted half, any or all", rule);
+    if (!parse_choice(companding, data_compandings, &changes->companding))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "--companding is '%s', wanted none, apply or undo",
+                        companding);
+    return LAM_OK;
 }
 
 int cmd_data(struct lam_context *ctx, int argc, char **argv)
@@ -281,13 +295,15 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         "[--trim]\n"
         "       lamina data import cbis-ddsm|ddsm|mias FOLDER OUT [--scale S] "
         "[--mask RULE] [--trim]\n"
+        "       lamina data shift PATH PATH.. [--svg FILE]\n"
         "       lamina data check PATH\n"
         "       lamina data stats PATH\n"
         "PATH is a folder with images/ and masks/ (and manifest.csv), a "
         "manifest, or\nphantom:COUNT:SIZE:SEED. check lists all problems and "
         "exits 2 if there are any.\n";
     const char *count_text = "40", *size_text = "256", *seed_text = "1";
-    const char *scale_text = "1", *rule_text = "half";
+    const char *scale_text = "1", *rule_text = "half", *svg = NULL;
+    const char *companding = "none";
     struct data_changes changes = {0};
     const struct option_row rows[] = {
         {"--count", "N", "images to make (40)", NULL, &count_text, NULL, NULL},
@@ -301,14 +317,19 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
          "foreground that is covered by half, any or all "
          "(half)",
          NULL, &rule_text, NULL, NULL},
+        {"--companding", "WAY",
+         "none, apply (v * v / 65535, as DDSM's converter) or undo (none)",
+         NULL, &companding, NULL, NULL},
+        {"--svg", "FILE", "shift: a chart of the grey values", NULL, &svg, NULL,
+         NULL},
         {"--trim", NULL, "cut nearly black columns at the sides", &changes.trim,
          NULL, NULL, NULL},
         {0}};
-    const char *rest[4];
+    const char *rest[9];
     int64_t count, size, seed;
     bool done;
     int n,
-        err = options_parse(ctx, argc, argv, usage, rows, rest, 4, &n, &done);
+        err = options_parse(ctx, argc, argv, usage, rows, rest, 9, &n, &done);
 
     if (err || done)
         return err;
@@ -317,19 +338,21 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
     if (n == 2 && strcmp(rest[0], "stats") == 0)
         return stats(ctx, rest[1]);
     if (n == 3 && strcmp(rest[0], "convert") == 0) {
-        err = parse_changes(ctx, scale_text, rule_text, &changes);
+        err = parse_changes(ctx, scale_text, rule_text, companding, &changes);
         return err ? err : data_convert(ctx, rest[1], rest[2], &changes);
     }
+    if (n > 2 && strcmp(rest[0], "shift") == 0)
+        return data_shift(ctx, rest + 1, n - 1, svg);
     if (n == 4 && strcmp(rest[0], "import") == 0) {
-        err = parse_changes(ctx, scale_text, rule_text, &changes);
+        err = parse_changes(ctx, scale_text, rule_text, companding, &changes);
         return err ? err
                    : data_import(ctx, rest[1], rest[2], rest[3], &changes);
     }
     if (n != 2 || strcmp(rest[0], "phantom") != 0)
         return lam_fail(ctx, LAM_EUSAGE,
                         "wanted phantom OUT, convert PATH OUT, import FORMAT "
-                        "FOLDER OUT, check PATH or stats PATH; lamina data -h "
-                        "explains");
+                        "FOLDER OUT, shift PATH PATH, check PATH or stats "
+                        "PATH; lamina data -h explains");
     err = number(ctx, "--count", count_text, 1, 100000, &count);
     if (!err)
         err = number(ctx, "--size", size_text, 16, 4096, &size);

@@ -1,6 +1,7 @@
 #include "data_writer.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 // it is worth trimming where that are more than 15 of 100 columns; 300 pixels
 // stay beside the breast, and 1280 in all.
 enum { DARK = 10 * 257, MARGIN = 300, LEAST_WIDTH = 1280 };
+
+const char *const data_compandings[] = {"none", "apply", "undo", NULL};
 
 static int make_folder(struct lam_context *ctx, const char *out,
                        const char *name)
@@ -82,6 +85,18 @@ static void trimmed(const struct data_image *image, int *from, int *to)
     *to = right;
 }
 
+static void compand(uint16_t *pixels, size_t n, int companding)
+{
+    for (size_t i = 0; i < n && companding; i++) {
+        const double v = pixels[i] / 65535.0;
+
+        pixels[i] = (uint16_t)(65535.0 * (companding == DATA_COMPANDING_APPLY
+                                              ? v * v
+                                              : sqrt(v)) +
+                               0.5);
+    }
+}
+
 static int rounded(double v)
 {
     const int n = (int)(v + 0.5);
@@ -121,11 +136,12 @@ static int change(struct lam_context *ctx, const struct data_changes *c,
         if (image->mask)
             memcpy(mask + (size_t)y * width, image->mask + row, (size_t)width);
     }
+    compand(pixels, (size_t)width * (size_t)image->height, c->companding);
     lam_resample_pixels(pixels, image->height, width, to->pixels, to->height,
                         to->width);
     if (image->mask)
         lam_resample_mask(mask, image->height, width, to->mask, to->height,
-                          to->width, c->rule);
+                          to->width, (enum lam_mask_rule)c->rule);
     free(pixels);
     free(mask);
     return LAM_OK;

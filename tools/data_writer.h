@@ -25,10 +25,19 @@ struct data_image {
     unsigned char *mask; // labels; NULL: none
 };
 
+// The quadratic companding of DDSM's converter, v * v / 65535, and its inverse.
+enum data_companding {
+    DATA_COMPANDING_NONE,
+    DATA_COMPANDING_APPLY,
+    DATA_COMPANDING_UNDO
+};
+extern const char *const data_compandings[]; // NULL-ended, by that order
+
 // What is done to each image before it is written.
 struct data_changes {
-    double scale; // of both sides; 1: none
-    enum lam_mask_rule rule;
+    double scale;       // of both sides; 1: none
+    int32_t rule;       // enum lam_mask_rule
+    int32_t companding; // enum data_companding
     int trim; // columns that are nearly black at the left and right go
 };
 
