@@ -59,6 +59,8 @@ counted([sys.executable, root / "tests/run/experiment.py", build])
 counted([sys.executable, root / "tests/install/library.py", build])
 counted([sys.executable, root / "tests/install/plugins.py", build])
 counted([sys.executable, root / "tests/install/tutorial.py", build])
+counted([sys.executable, root / "tests/install/abi.py", build])
+counted([sys.executable, root / "tests/install/package.py"])
 with tempfile.TemporaryDirectory(prefix="lamina-") as cases:
     made = subprocess.run(["/usr/bin/python3", root / "tests/onnx/convert.py",
                            cases], stdout=subprocess.PIPE, text=True,
