@@ -1,11 +1,13 @@
 #include "predictor.h"
-#include "fuse.h"
-#include "merge.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "blend.h"
+#include "fuse.h"
+#include "merge.h"
 #include "shape.h"
+#include "weight_store.h"
 #include "zoom.h"
 
 enum { MAX_SIZES = 4, MAX_MULTIPLE = 1024 };
@@ -21,12 +23,6 @@ struct sized {
     long used;
 };
 
-struct stored_weight {
-    char *name;
-    float *data;
-    int64_t n;
-};
-
 struct lam_predictor {
     struct lam_context *ctx;
     const struct lam_registry *registry;
@@ -34,9 +30,9 @@ struct lam_predictor {
     struct lam_host host;
     struct lam_model *model;
     struct lam_sampling sampling;
+    bool own_statistics;
     struct sized sizes[MAX_SIZES];
-    struct stored_weight *weights;
-    int n_weights;
+    struct lam_weight_store weights;
     long clock;
 };
 
@@ -55,6 +51,7 @@ int lam_predictor_create(struct lam_context *ctx,
     p->registry = registry;
     p->queue = queue;
     p->model = model;
+    p->weights.ctx = ctx;
     err = lam_model_section(model, "data", lam_sampling_params, &p->sampling,
                             sizeof(p->sampling), NULL);
     if (!err)
@@ -67,22 +64,16 @@ int lam_predictor_create(struct lam_context *ctx,
     return LAM_OK;
 }
 
+void lam_predictor_use_own_statistics(struct lam_predictor *p)
+{
+    p->own_statistics = true;
+}
+
 static void sized_close(struct sized *s)
 {
     lam_session_destroy(s->session);
     lam_graph_destroy(s->graph);
     *s = (struct sized){0};
-}
-
-static void weights_free(struct lam_predictor *p)
-{
-    for (int i = 0; i < p->n_weights; i++) {
-        free(p->weights[i].name);
-        free(p->weights[i].data);
-    }
-    free(p->weights);
-    p->weights = NULL;
-    p->n_weights = 0;
 }
 
 void lam_predictor_destroy(struct lam_predictor *p)
@@ -91,78 +82,28 @@ void lam_predictor_destroy(struct lam_predictor *p)
         return;
     for (int i = 0; i < MAX_SIZES; i++)
         sized_close(&p->sizes[i]);
-    weights_free(p);
+    lam_weight_store_free(&p->weights);
     lam_host_finish(&p->host);
     free(p);
 }
 
-static int weights_reserve(struct lam_predictor *p, int n)
+static void expire(struct lam_predictor *p)
 {
-    weights_free(p);
     for (int i = 0; i < MAX_SIZES; i++)
         p->sizes[i].is_current = false;
-    p->weights = calloc((size_t)n + 1, sizeof(*p->weights));
-    return p->weights ? LAM_OK : lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
-}
-
-static int weight_add(struct lam_predictor *p, const char *name, int64_t n)
-{
-    struct stored_weight *w = &p->weights[p->n_weights];
-
-    w->name = strdup(name);
-    w->data = malloc((size_t)(n ? n : 1) * sizeof(*w->data));
-    w->n = n;
-    p->n_weights++;
-    return w->name && w->data ? LAM_OK
-                              : lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
 }
 
 int lam_predictor_take(struct lam_predictor *p, struct lam_session *session,
                        const struct lam_graph *graph)
 {
-    int err = weights_reserve(p, graph->n_weights);
-
-    for (int i = 0; i < graph->n_weights && !err; i++) {
-        err = weight_add(p, graph->weights[i].name,
-                         lam_shape_elements(&graph->weights[i].spec.shape));
-        if (!err)
-            err = lam_session_weight_read(session, i, p->weights[i].data);
-    }
-    return err;
+    expire(p);
+    return lam_weight_store_take(&p->weights, session, graph);
 }
 
 int lam_predictor_load(struct lam_predictor *p, const struct lam_checkpoint *c)
 {
-    const int n = lam_safetensors_count(c->file);
-    int err = weights_reserve(p, n);
-
-    for (int i = 0; i < n && !err; i++) {
-        const struct lam_stored *t = lam_safetensors_at(c->file, i);
-
-        if (strncmp(t->name, "optim.", 6) == 0 || t->shape.dtype != LAM_F32)
-            continue;
-        err = weight_add(p, t->name, lam_shape_elements(&t->shape));
-        if (!err)
-            memcpy(p->weights[p->n_weights - 1].data, t->data,
-                   lam_shape_bytes(&t->shape));
-    }
-    return err;
-}
-
-static int find_weight(void *data, const char *name, int64_t n,
-                       const float **values)
-{
-    const struct lam_predictor *p = data;
-    const struct stored_weight *found = NULL;
-
-    for (int k = 0; k < p->n_weights && !found; k++)
-        if (strcmp(p->weights[k].name, name) == 0)
-            found = &p->weights[k];
-    if (!found || found->n != n)
-        return lam_fail(p->ctx, LAM_ECHECKPOINT, "the weight %s is %s", name,
-                        found ? "of another size" : "missing");
-    *values = found->data;
-    return LAM_OK;
+    expire(p);
+    return lam_weight_store_load(&p->weights, c);
 }
 
 // Writes the weights into a session, once after they changed.
@@ -176,7 +117,8 @@ static int sized_update(struct lam_predictor *p, struct sized *s)
 
         if (!values)
             return lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
-        err = lam_graph_weight_values(s->graph, i, find_weight, p, values);
+        err = lam_graph_weight_values(s->graph, i, lam_weight_store_find,
+                                      &p->weights, values);
         if (!err)
             err = lam_session_weight_write(s->session, i, values);
         free(values);
@@ -190,6 +132,24 @@ static bool is_cells(const struct sized *s)
     return s->rows != s->padded_height || s->columns != s->padded_width;
 }
 
+// A graph as in training, with dropout that drops nothing.
+static int keep_all(struct lam_graph *graph)
+{
+    int err = LAM_OK;
+
+    for (int i = 0; i < graph->n_nodes && !err; i++) {
+        const struct lam_node *node = &graph->nodes[i];
+
+        for (const struct lam_param *p = node->layer.type->params;
+             p && p->name && strcmp(node->layer.type->name, "dropout") == 0;
+             p++)
+            if (strcmp(p->name, "p") == 0 && !err)
+                err = lam_param_set(graph->ctx, node->name, p,
+                                    (void *)node->layer.config, "0");
+    }
+    return err;
+}
+
 // Builds the graph at a size; *fits: the output has the input's size, or is a
 // grid of cells: half of it at the most, or one answer for all.
 static int sized_build(struct lam_predictor *p, struct sized *s, int height,
@@ -201,10 +161,13 @@ static int sized_build(struct lam_predictor *p, struct sized *s, int height,
     *fits = false;
     err = lam_model_resize(p->model, height, width);
     if (!err)
-        err = lam_graph_create(p->ctx, p->registry, &p->host, 0, &s->graph);
+        err = lam_graph_create(p->ctx, p->registry, &p->host, p->own_statistics,
+                               &s->graph);
     if (!err)
         err = lam_model_build(p->model, s->graph, 1);
-    if (!err)
+    if (!err && p->own_statistics)
+        err = keep_all(s->graph);
+    else if (!err)
         err = lam_graph_fuse(&s->graph, NULL, 0);
     if (err)
         return err;
@@ -232,8 +195,10 @@ static int round_up(int n, int multiple)
 static int sized_open(struct lam_predictor *p, struct sized *s, int height,
                       int width)
 {
-    const struct lam_session_options options = {
-        .loss = -1, .tuning = lam_queue_tuning(p->queue)};
+    const struct lam_session_options options = {.training = p->own_statistics,
+                                                .loss = -1,
+                                                .tuning =
+                                                    lam_queue_tuning(p->queue)};
     bool fits = false;
     int err = LAM_OK;
 
@@ -349,17 +314,18 @@ out:
     return err;
 }
 
-// Weight of a tile's pixel along one axis: rises over the overlap.
-static float ramp(int i, int n, int overlap, bool at_start, bool at_end)
+static int run_tile(struct lam_predictor *p, const float *image, int width,
+                    int height, int tile_width, struct lam_map *map)
 {
-    float w = 1.0f;
+    const int err = run_window(p, image, width, height, tile_width, map);
 
-    if (!at_start && i < overlap)
-        w = (float)(i + 1) / (float)(overlap + 1);
-    if (!at_end && n - 1 - i < overlap &&
-        (float)(n - i) / (float)(overlap + 1) < w)
-        w = (float)(n - i) / (float)(overlap + 1);
-    return w;
+    if (err || (map->height == height && map->width == tile_width))
+        return err;
+    free(map->data);
+    map->data = NULL;
+    return lam_fail(p->ctx, LAM_EUSAGE,
+                    "the network answers for cells, not pixels: tiles do not "
+                    "fit together");
 }
 
 static int run_tiles(struct lam_predictor *p, const float *image, int height,
@@ -367,64 +333,33 @@ static int run_tiles(struct lam_predictor *p, const float *image, int height,
 {
     const int th = tile < height ? tile : height;
     const int tw = tile < width ? tile : width;
-    float *weights = calloc((size_t)height * (size_t)width, sizeof(*weights));
-    int err = weights ? LAM_OK : lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
+    struct lam_blend blend = {0};
+    int err = LAM_OK;
 
     *map = (struct lam_map){0};
-    for (int y = 0; y < height && !err; y += th - overlap) {
-        const int y0 = y + th > height ? height - th : y;
-
-        for (int x = 0; x < width && !err; x += tw - overlap) {
-            const int x0 = x + tw > width ? width - tw : x;
+    for (int y = 0, y0 = 0; !err && y0 + th <= height; y += th - overlap) {
+        y0 = y + th > height ? height - th : y;
+        for (int x = 0, x0 = 0; !err && x0 + tw <= width; x += tw - overlap) {
             struct lam_map part;
 
-            err = run_window(p, image + (size_t)y0 * width + x0, width, th, tw,
-                             &part);
-            if (!err && (part.height != th || part.width != tw)) {
-                free(part.data);
-                err = lam_fail(p->ctx, LAM_EUSAGE,
-                               "the network answers for cells, not pixels: "
-                               "tiles do not fit together");
-            }
-            if (err)
-                break;
-            if (!map->data) {
-                *map = (struct lam_map){.channels = part.channels,
-                                        .height = height,
-                                        .width = width};
-                map->data = calloc((size_t)part.channels * (size_t)height *
-                                       (size_t)width,
-                                   sizeof(float));
-            }
-            for (int i = 0; i < th && map->data; i++)
-                for (int j = 0; j < tw; j++) {
-                    const size_t at = (size_t)(y0 + i) * width + x0 + j;
-                    const float w =
-                        ramp(i, th, overlap, y0 == 0, y0 + th == height) *
-                        ramp(j, tw, overlap, x0 == 0, x0 + tw == width);
-
-                    weights[at] += w;
-                    for (int c = 0; c < map->channels; c++)
-                        map->data[(size_t)c * height * width + at] +=
-                            w * part.data[((size_t)c * th + i) * tw + j];
-                }
-            free(part.data);
-            if (!map->data)
+            x0 = x + tw > width ? width - tw : x;
+            err = run_tile(p, image + (size_t)y0 * width + x0, width, th, tw,
+                           &part);
+            if (!err && !blend.sum &&
+                !lam_blend_start(&blend, part.channels, height, width, overlap))
                 err = lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
+            if (!err)
+                lam_blend_add(&blend, &part, y0, x0);
+            free(part.data);
             if (x0 + tw == width)
                 break;
         }
         if (y0 + th == height)
             break;
     }
-    for (int c = 0; !err && c < map->channels; c++)
-        for (size_t i = 0; i < (size_t)height * width; i++)
-            map->data[(size_t)c * height * width + i] /= weights[i];
-    free(weights);
-    if (err) {
-        free(map->data);
-        map->data = NULL;
-    }
+    if (!err)
+        lam_blend_finish(&blend, map);
+    lam_blend_free(&blend);
     return err;
 }
 

@@ -14,6 +14,10 @@ int lam_predictor_create(struct lam_context *ctx,
                          struct lam_predictor **predictor);
 void lam_predictor_destroy(struct lam_predictor *predictor); // NULL is fine
 
+// Batch norm takes each image's own statistics instead of the running ones, as
+// in training; dropout stays off. Before the first image.
+void lam_predictor_use_own_statistics(struct lam_predictor *predictor);
+
 // Weights of a training session, or of a checkpoint; all must be there.
 int lam_predictor_take(struct lam_predictor *predictor,
                        struct lam_session *session,

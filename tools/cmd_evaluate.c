@@ -153,7 +153,7 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
     const char *data = NULL, *split_text = "test", *threshold = NULL;
     const char *csv = NULL, *device = NULL, *rest[1];
     struct job job = {.ctx = ctx};
-    int no_tuning = 0;
+    int no_tuning = 0, own_statistics = 0;
     const struct option_row rows[] = {
         {"--data", "PATH", "the data set (the one trained on)", NULL, &data,
          NULL, NULL},
@@ -166,6 +166,9 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
          NULL},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
+        {"--own-statistics", NULL,
+         "batch norm by the image itself, not by the running statistics",
+         &own_statistics, NULL, NULL, NULL},
         {"--no-tuning", NULL, "ignore what lamina tune has measured",
          &no_tuning, NULL, NULL, NULL},
         {0}};
@@ -181,6 +184,8 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
     err = options_split(ctx, split_text, &split);
     if (!err)
         err = lam_trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
+    if (!err && own_statistics)
+        lam_predictor_use_own_statistics(job.trained.predictor);
     if (!err) {
         job.trained.metrics.threshold =
             job.trained.checkpoint.progress.threshold;

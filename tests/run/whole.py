@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Predicts whole images in tiles and otherwise than in training: whole.py BUILD.
+Tiles must give what the image at once gives, but for what lies within the field
+of view of a border between them."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+build = pathlib.Path(sys.argv[1]).resolve()
+lamina = build / "tools" / "lamina"
+folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
+counts = {"passed": 0, "failed": 0}
+
+
+def check(name, good, text=""):
+    counts["passed" if good else "failed"] += 1
+    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
+          flush=True)
+
+
+def run(*arguments):
+    return subprocess.run([lamina, *map(str, arguments)], text=True,
+                          capture_output=True, check=False)
+
+
+def predict(out, *arguments):
+    done = run("predict", folder / "run", image, "--out", folder / out, *arguments)
+    path = folder / out / f"{image.stem}_probability.pgm"
+    if done.returncode:
+        return done, []
+    body = path.read_bytes().split(b"\n65535\n", 1)[1]
+    return done, [int.from_bytes(body[i:i + 2], "big")
+                  for i in range(0, len(body), 2)]
+
+
+# Three 3x3 convolutions: a pixel sees 3 pixels around it.
+(folder / "model.yaml").write_text("""format: 1
+name: near
+inputs:
+  image: [N, 1, 64, 64]
+layers:
+  - {name: a, type: conv2d, filters: 4, kernel: 3}
+  - {name: b, type: batchnorm}
+  - {name: c, type: relu}
+  - {name: d, type: conv2d, filters: 4, kernel: 3}
+  - {name: e, type: relu}
+  - {name: drop, type: dropout, p: 0.5}
+  - {name: logit, type: conv2d, filters: 1, kernel: 3}
+  - {name: prob, type: sigmoid}
+outputs: [prob]
+loss: {type: sigmoid_ce, from: logit}
+optimizer: {type: adam}
+train: {batch: 4, epochs: 2, lr: 0.01}
+""")
+run("data", "phantom", folder / "data", "--count", 8, "--size", 160)
+done = run("train", folder / "model.yaml", "--data", folder / "data", "--run",
+           folder / "run")
+check("train", done.returncode == 0, done.stderr)
+image = sorted((folder / "data/images").glob("*.png"))[0]
+done, whole = predict("whole")
+check("at once", done.returncode == 0 and len(whole) == 160 * 160, done.stderr)
+
+# Tiles of 64 that share 16 begin at 0, 48 and 96. Nearer than 3 pixels to an edge
+# inside the image a tile knows less than the whole.
+done, tiled = predict("tiled", "--tile", 64, "--overlap", 16)
+seams = {at for edge in (48, 96, 64, 112) for at in range(edge - 3, edge + 3)}
+far = [i for i in range(160 * 160)
+       if i // 160 not in seams and i % 160 not in seams]
+worst = max(abs(whole[i] - tiled[i]) for i in far) if tiled else 65535
+check("tiles give the same, away from their edges", worst <= 1,
+      f"{worst} {done.stderr}")
+check("and near the same at them", max(
+    abs(a - b) for a, b in zip(whole, tiled)) < 3000)
+
+done, own = predict("own", "--own-statistics")
+done, again = predict("again", "--own-statistics")
+check("an image's own statistics", done.returncode == 0 and own != whole
+      and own == again, done.stderr)
+done = run("evaluate", folder / "run", "--own-statistics", "--split", "all")
+check("evaluate, own statistics", done.returncode == 0, done.stderr)
+
+print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
+sys.exit(counts["failed"] != 0)
