@@ -1,5 +1,7 @@
 #include "graph.h"
 
+#include <fnmatch.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,6 +336,23 @@ int lam_graph_add(struct lam_graph *graph, const struct lam_node_spec *spec,
     }
     *node_index = graph->n_nodes - 1;
     return LAM_OK;
+}
+
+int lam_graph_freeze(struct lam_graph *graph, const char *pattern)
+{
+    int n = 0;
+
+    for (int i = 0; i < graph->n_nodes; i++) {
+        struct lam_node *node = &graph->nodes[i];
+
+        if (node->shapes.n_weight == 0 || fnmatch(pattern, node->name, 0) != 0)
+            continue;
+        node->is_frozen = true;
+        for (int k = 0; k < node->shapes.n_weight; k++)
+            graph->weights[node->weight[k]].is_trained = false;
+        n++;
+    }
+    return n;
 }
 
 int lam_graph_find(const struct lam_graph *graph, const char *name)

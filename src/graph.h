@@ -81,6 +81,10 @@ struct lam_node_spec {
 int lam_graph_add(struct lam_graph *graph, const struct lam_node_spec *spec,
                   int *node);
 
+// The weights of layers whose names fit the pattern ("enc.*", as in a shell)
+// are not trained. Returns how many layers with weights fit.
+int lam_graph_freeze(struct lam_graph *graph, const char *pattern);
+
 // Index of a value ("conv1", "pool1.indices"), or -1.
 int lam_graph_find(const struct lam_graph *graph, const char *name);
 int lam_graph_find_weight(const struct lam_graph *graph, const char *name);

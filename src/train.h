@@ -11,6 +11,7 @@ struct lam_train_config {
     struct lam_schedule schedule;
     int32_t batch, epochs, steps, seed, micro_batch;
     int32_t eval_every, save_every, patience;
+    const char *freeze; // patterns of layer names, separated by blanks
 };
 extern const struct lam_param lam_train_params[];
 

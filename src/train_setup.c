@@ -31,6 +31,8 @@ const struct lam_param lam_train_params[] = {
     {"patience", LAM_PARAM_INT, offsetof(struct lam_train_config, patience),
      "0", 0, 1000000, NULL,
      "epochs without a better validation before stopping; 0: never stops", 0},
+    {"freeze", LAM_PARAM_TEXT, offsetof(struct lam_train_config, freeze), "", 0,
+     0, NULL, "layers whose weights are not trained, as 'enc.* fc_1*'", 0},
     {0}};
 
 static int read_sections(struct lam_trainer *t)
@@ -135,6 +137,24 @@ static int open_data(struct lam_trainer *t)
     return err;
 }
 
+static int freeze_layers(struct lam_trainer *t)
+{
+    const char *at = t->config.freeze;
+
+    for (at += strspn(at, " "); *at; at += strspn(at, " ")) {
+        const int n = (int)strcspn(at, " ");
+        char pattern[256];
+
+        snprintf(pattern, sizeof(pattern), "%.*s", n, at);
+        if (!lam_graph_freeze(t->graph, pattern))
+            return lam_fail(t->ctx, LAM_EMODEL,
+                            "train: freeze: '%s' fits no layer with weights",
+                            pattern);
+        at += n;
+    }
+    return LAM_OK;
+}
+
 static int build_graph(struct lam_trainer *t)
 {
     const char *input;
@@ -142,6 +162,8 @@ static int build_graph(struct lam_trainer *t)
 
     if (!err)
         err = lam_model_build(t->model, t->graph, t->micro_batch);
+    if (!err)
+        err = freeze_layers(t);
     if (!err)
         err = lam_model_build_loss(t->model, t->graph, &t->loss);
     if (!err && !t->no_fuse)
