@@ -1,5 +1,6 @@
 // lamina evaluate - measures a trained network on a data set.
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "cmd.h"
 #include "overlay.h"
 #include "param.h"
+#include "sweep.h"
 #include "trained.h"
 
 struct job {
@@ -17,6 +19,7 @@ struct job {
     struct lam_dataset *dataset;
     struct lam_metrics *metrics;
     FILE *csv;
+    struct lam_sweep *sweep; // NULL: no curve is wanted
     const char *overlays;
 };
 
@@ -50,6 +53,48 @@ static int write_overlay(struct job *job, const char *name, const float *image,
     return err;
 }
 
+static int sweep_one(struct job *job, const float *mask, int height, int width,
+                     const struct lam_map *map)
+{
+    float *p = lam_trained_foreground(map, height, width);
+
+    if (!p)
+        return lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
+    lam_sweep_add(job->sweep, p, mask, (size_t)height * (size_t)width);
+    free(p);
+    return LAM_OK;
+}
+
+// A row for each threshold from 0 to 1; scores without a value are empty.
+static int write_curve(struct job *job, const char *path)
+{
+    FILE *file = fopen(path, "w");
+    bool is_bad;
+
+    if (!file)
+        return lam_fail(job->ctx, LAM_EFILE, "%s cannot be written", path);
+    fprintf(file, "threshold,precision,recall,dice\n");
+    for (int i = 0; i <= LAM_SWEEP_BINS; i++) {
+        const struct lam_sweep_point p = lam_sweep_at(job->sweep, i);
+        const double scores[] = {p.precision, p.recall, p.dice};
+
+        fprintf(file, "%.3f", p.threshold);
+        for (int k = 0; k < 3; k++)
+            if (isnan(scores[k]))
+                fprintf(file, ",");
+            else
+                fprintf(file, ",%.6f", scores[k]);
+        fprintf(file, "\n");
+    }
+    is_bad = ferror(file) != 0;
+    is_bad |= fclose(file) != 0;
+    if (is_bad)
+        return lam_fail(job->ctx, LAM_EFILE, "%s cannot be written", path);
+    printf("average precision of all pixels %.4f\n",
+           lam_sweep_average_precision(job->sweep));
+    return LAM_OK;
+}
+
 static int evaluate_one(struct job *job, enum lam_split split, int i)
 {
     const struct lam_sample_info *info =
@@ -76,6 +121,8 @@ static int evaluate_one(struct job *job, enum lam_split split, int i)
                                       map.height, map.width, &one)
                     : lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
     }
+    if (!err && job->sweep)
+        err = sweep_one(job, mask, height, width, &map);
     if (!err && job->csv)
         print_csv(job->csv, info->name, &one);
     if (!err && job->overlays)
@@ -151,7 +198,7 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
         "The threshold\nis the one validation chose, unless --threshold says "
         "otherwise.\n";
     const char *data = NULL, *split_text = "test", *threshold = NULL;
-    const char *csv = NULL, *device = NULL, *rest[1];
+    const char *csv = NULL, *curve = NULL, *device = NULL, *rest[1];
     struct job job = {.ctx = ctx};
     int no_tuning = 0, own_statistics = 0;
     const struct option_row rows[] = {
@@ -162,6 +209,9 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
         {"--threshold", "T", "foreground above this probability", NULL,
          &threshold, NULL, NULL},
         {"--csv", "FILE", "a row per image", NULL, &csv, NULL, NULL},
+        {"--curve", "FILE",
+         "precision, recall and Dice of all pixels at 1001 thresholds", NULL,
+         &curve, NULL, NULL},
         {"--overlays", "DIR", "a picture per image", NULL, &job.overlays, NULL,
          NULL},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
@@ -196,8 +246,16 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
             err = lam_fail(ctx, LAM_EUSAGE,
                            "--threshold is '%s', wanted 0 to 1", threshold);
     }
+    if (!err && curve) {
+        job.sweep = calloc(1, sizeof(*job.sweep));
+        if (!job.sweep)
+            err = lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    }
     if (!err)
         err = run(&job, data ? data : job.trained.checkpoint.data, split, csv);
+    if (!err && curve)
+        err = write_curve(&job, curve);
+    free(job.sweep);
     lam_metrics_destroy(job.metrics);
     lam_dataset_close(job.dataset);
     lam_trained_close(&job.trained);

@@ -80,5 +80,14 @@ check("an image's own statistics", done.returncode == 0 and own != whole
 done = run("evaluate", folder / "run", "--own-statistics", "--split", "all")
 check("evaluate, own statistics", done.returncode == 0, done.stderr)
 
+done = run("evaluate", folder / "run", "--split", "all", "--curve",
+           folder / "curve.csv")
+rows = [line.split(",") for line in
+        (folder / "curve.csv").read_text().splitlines()[1:]]
+recall = [float(row[2]) for row in rows]
+check("a curve over all thresholds", done.returncode == 0 and len(rows) == 1001
+      and recall[0] == 1 and recall[-1] < 1 and recall == sorted(recall)[::-1]
+      and "average precision" in done.stdout, done.stdout + done.stderr)
+
 print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
 sys.exit(counts["failed"] != 0)
