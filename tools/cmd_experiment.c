@@ -42,6 +42,8 @@ static int run_all(struct experiment *e)
             if (!err)
                 err = experiment_tables(e);
         }
+    if (!err)
+        err = experiment_charts(e);
     return err ? err : print_file(e->ctx, e->out, "results.md");
 }
 
@@ -51,7 +53,8 @@ int cmd_experiment(struct lam_context *ctx, int argc, char **argv)
         "lamina experiment FILE.yaml --data PATH [--out DIR]\n"
         "Trains and evaluates every run of the file with every seed, and "
         "writes "
-        "results.csv\nand results.md. What is done is not done again, so it "
+        "results.csv,\nresults.md and charts. What is done is not done again, "
+        "so it "
         "can "
         "be stopped and started.\n";
     const char *data = NULL, *out = NULL, *seeds = NULL, *rest[1];

@@ -74,5 +74,8 @@ void experiment_folder(const struct experiment *experiment, int r, int s,
 // mean and standard deviation over the seeds. Runs that are not done are left
 // out.
 int experiment_tables(const struct experiment *experiment);
+// And charts as SVG: scores by epoch with the range of the seeds, test Dice and
+// checkerboards as dots.
+int experiment_charts(const struct experiment *experiment);
 
 #endif

@@ -52,6 +52,9 @@ check("a 3x3 kernel at stride 2 leaves a checkerboard, bilinear does not",
 check("parameters, memory and time are there", all(
     float(row[name]) > 0 for row in rows
     for name in ("parameters", "gmacs", "peak_mib", "ms_per_image")), str(rows))
+check("charts", {path.name for path in (folder / "out").glob("*.svg")} == {
+    "dice.svg", "precision.svg", "recall.svg", "test-dice.svg",
+    "checkerboard-first.svg", "checkerboard-trained.svg"})
 before = (folder / "out/board-1/last.safetensors").stat().st_mtime_ns
 again = experiment(text)
 check("what is done is not done again", again.returncode == 0

@@ -1,0 +1,160 @@
+// The charts of an experiment.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "csv.h"
+#include "experiment.h"
+#include "svg.h"
+
+enum { MAX_EPOCHS = 2000 };
+
+// A score by epoch: mean, least and greatest over the seeds.
+struct curve {
+    double epoch[MAX_EPOCHS], mean[MAX_EPOCHS];
+    double low[MAX_EPOCHS], high[MAX_EPOCHS];
+    int seeds[MAX_EPOCHS];
+    int n;
+};
+
+static FILE *create(const struct experiment *e, const char *name, char *path,
+                    size_t size)
+{
+    FILE *file;
+
+    snprintf(path, size, "%s/%s.svg", e->out, name);
+    file = fopen(path, "w");
+    if (!file)
+        lam_fail(e->ctx, LAM_EFILE, "%s cannot be written", path);
+    return file;
+}
+
+static int finish(const struct experiment *e, FILE *file, const char *path)
+{
+    const bool is_bad = ferror(file) != 0;
+
+    return fclose(file) || is_bad
+               ? lam_fail(e->ctx, LAM_EFILE, "%s cannot be written", path)
+               : LAM_OK;
+}
+
+static int add_seed(const struct experiment *e, int r, int s, const char *score,
+                    struct curve *c)
+{
+    char folder[1024], path[1100];
+    struct lam_csv csv = {0};
+    int column, err;
+
+    experiment_folder(e, r, s, folder, sizeof(folder));
+    snprintf(path, sizeof(path), "%s/metrics.csv", folder);
+    err = lam_csv_read(e->ctx, path, &csv);
+    column = err ? -1 : lam_csv_column(&csv, score);
+    for (int i = 1; column >= 0 && i < csv.n_rows && i <= MAX_EPOCHS; i++) {
+        const char *text = lam_csv_cell(&csv, i, column);
+        const double v = strtod(text, NULL);
+        const int k = i - 1;
+
+        c->epoch[k] = i;
+        c->n = c->n > i ? c->n : i;
+        if (!text[0])
+            continue;
+        c->low[k] = c->seeds[k] && c->low[k] < v ? c->low[k] : v;
+        c->high[k] = c->seeds[k] && c->high[k] > v ? c->high[k] : v;
+        c->mean[k] += (v - c->mean[k]) / ++c->seeds[k];
+    }
+    lam_csv_free(&csv);
+    return err;
+}
+
+static int write_curves(const struct experiment *e, const char *name,
+                        const char *score, const char *title)
+{
+    struct curve *curves = calloc((size_t)e->n_runs, sizeof(*curves));
+    struct lam_series series[EXPERIMENT_MAX_RUNS];
+    const struct lam_chart chart = {title, "epoch", "validation", 0,
+                                    1,     series,  e->n_runs};
+    struct experiment_result result;
+    char path[1100];
+    FILE *file = NULL;
+    bool is_done;
+    int err = curves ? LAM_OK : lam_fail(e->ctx, LAM_EMEMORY, "out of memory");
+
+    for (int r = 0; r < e->n_runs && !err; r++) {
+        struct curve *c = &curves[r];
+
+        for (int s = 0; s < e->n_seeds && !err; s++) {
+            err = experiment_run(e, r, s, true, &result, &is_done);
+            if (!err && is_done)
+                err = add_seed(e, r, s, score, c);
+        }
+        for (int k = 0; k < c->n; k++)
+            if (!c->seeds[k])
+                c->mean[k] = c->low[k] = c->high[k] = NAN;
+        series[r] = (struct lam_series){e->runs[r].name, c->epoch, c->mean,
+                                        c->low,          c->high,  c->n};
+    }
+    file = err ? NULL : create(e, name, path, sizeof(path));
+    if (file) {
+        lam_svg_lines(file, &chart);
+        err = finish(e, file, path);
+    }
+    free(curves);
+    return e->ctx->code ? e->ctx->code : err;
+}
+
+static double value_of(const struct experiment_result *result, const char *name)
+{
+    for (int i = 0; i < result->n; i++)
+        if (strcmp(result->numbers[i].name, name) == 0)
+            return result->numbers[i].value;
+    return NAN;
+}
+
+static int write_dots(const struct experiment *e, const char *name,
+                      const char *number, double factor, const char *title)
+{
+    double values[EXPERIMENT_MAX_RUNS][EXPERIMENT_MAX_SEEDS];
+    struct lam_dots rows[EXPERIMENT_MAX_RUNS];
+    char path[1100];
+    FILE *file;
+    int err = LAM_OK;
+
+    for (int r = 0; r < e->n_runs && !err; r++) {
+        rows[r] = (struct lam_dots){e->runs[r].name, values[r], e->n_seeds};
+        for (int s = 0; s < e->n_seeds && !err; s++) {
+            struct experiment_result result;
+            bool is_done;
+
+            err = experiment_run(e, r, s, true, &result, &is_done);
+            values[r][s] =
+                !err && is_done ? factor * value_of(&result, number) : NAN;
+        }
+    }
+    if (err)
+        return err;
+    file = create(e, name, path, sizeof(path));
+    if (!file)
+        return e->ctx->code;
+    lam_svg_dots(file, title, rows, e->n_runs);
+    return finish(e, file, path);
+}
+
+int experiment_charts(const struct experiment *e)
+{
+    int err = write_curves(e, "dice", "val_dice", "validation Dice");
+
+    if (!err)
+        err = write_curves(e, "precision", "val_precision",
+                           "validation precision");
+    if (!err)
+        err = write_curves(e, "recall", "val_recall", "validation recall");
+    if (!err)
+        err = write_dots(e, "test-dice", "dice", 1, "test Dice");
+    if (!err && e->periods)
+        err = write_dots(e, "checkerboard-first", "output_first_phase_2", 100,
+                         "output before training: variance of period 2, %");
+    if (!err && e->periods)
+        err = write_dots(e, "checkerboard-trained", "output_trained_phase_2",
+                         100, "output after training: variance of period 2, %");
+    return err;
+}
