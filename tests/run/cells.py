@@ -2,27 +2,8 @@
 """Trains networks that answer for cells of an image or for all of it, and uses
 them: cells.py BUILD."""
 import csv
-import pathlib
-import subprocess
-import sys
-import tempfile
 
-build = pathlib.Path(sys.argv[1]).resolve()
-lamina = build / "tools" / "lamina"
-folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
-counts = {"passed": 0, "failed": 0}
-
-
-def check(name, good, text=""):
-    counts["passed" if good else "failed"] += 1
-    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
-          flush=True)
-
-
-def run(*arguments):
-    return subprocess.run([lamina, *map(str, arguments)], text=True,
-                          capture_output=True, check=False)
-
+from program import check, finish, folder, run
 
 model = """format: 1
 name: cells
@@ -67,5 +48,4 @@ done = run("predict", folder / "grid", images[0], "--out", folder / "out",
 check("cells are not put together from tiles", done.returncode == 2
       and "cells, not pixels" in done.stderr, done.stderr)
 
-print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
-sys.exit(counts["failed"] != 0)
+finish()

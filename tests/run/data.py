@@ -1,27 +1,14 @@
 #!/usr/bin/env python3
 """Makes and changes data sets as a user would: data.py BUILD. Needs no device."""
-import pathlib
 import struct
 import subprocess
-import sys
-import tempfile
 import zlib
 
-build = pathlib.Path(sys.argv[1]).resolve()
-lamina = build / "tools" / "lamina"
-folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
-counts = {"passed": 0, "failed": 0}
-
-
-def check(name, good, text=""):
-    counts["passed" if good else "failed"] += 1
-    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
-          flush=True)
+from program import check, finish, folder, run
 
 
 def data(*arguments):
-    return subprocess.run([lamina, "data", *map(str, arguments)], text=True,
-                          capture_output=True, check=False)
+    return run("data", *arguments)
 
 
 def pgm(path, width, height, value):
@@ -68,7 +55,6 @@ for words, text in [(["--scale", "0"], "--scale is '0'"),
     done = data("convert", folder / "made", folder / "bad", *words)
     check(" ".join(words), done.returncode == 2 and text in done.stderr,
           done.stderr)
-
 
 
 def read_png(path):
@@ -215,5 +201,4 @@ done = data("import", "inbreast", cbis, folder / "none")
 check("an unknown collection", done.returncode == 2
       and "there are cbis-ddsm, ddsm and mias" in done.stderr, done.stderr)
 
-print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
-sys.exit(counts["failed"] != 0)
+finish()

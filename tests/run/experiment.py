@@ -2,27 +2,8 @@
 """Runs `lamina experiment` and `lamina checkerboard` as a user would, in a tiny
 form: experiment.py BUILD."""
 import csv
-import pathlib
-import subprocess
-import sys
-import tempfile
 
-build = pathlib.Path(sys.argv[1]).resolve()
-root = pathlib.Path(__file__).resolve().parents[2]
-lamina = build / "tools" / "lamina"
-folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
-counts = {"passed": 0, "failed": 0}
-
-
-def check(name, good, text=""):
-    counts["passed" if good else "failed"] += 1
-    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
-          flush=True)
-
-
-def run(*arguments):
-    return subprocess.run([lamina, *map(str, arguments)], text=True,
-                          capture_output=True, check=False)
+from program import check, finish, folder, root, run
 
 
 def experiment(text, *arguments):
@@ -82,5 +63,4 @@ done = run("checkerboard", folder / "out/board-1", "--periods", "1")
 check("bad period", done.returncode == 2 and "--periods" in done.stderr,
       done.stderr)
 
-print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
-sys.exit(counts["failed"] != 0)
+finish()

@@ -1,28 +1,9 @@
 #!/usr/bin/env python3
 """Writes a report as a user would and reads the page: report.py BUILD."""
 import html.parser
-import pathlib
 import re
-import subprocess
-import sys
-import tempfile
 
-build = pathlib.Path(sys.argv[1]).resolve()
-root = pathlib.Path(__file__).resolve().parents[2]
-lamina = build / "tools" / "lamina"
-folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
-counts = {"passed": 0, "failed": 0}
-
-
-def check(name, good, text=""):
-    counts["passed" if good else "failed"] += 1
-    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
-          flush=True)
-
-
-def run(*arguments):
-    return subprocess.run([lamina, *map(str, arguments)], text=True,
-                          capture_output=True, check=False)
+from program import check, finish, folder, root, run
 
 
 class Page(html.parser.HTMLParser):
@@ -74,5 +55,4 @@ done = run("report", folder)
 check("no run", done.returncode != 0 and "metrics.csv" in done.stderr,
       done.stderr)
 
-print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
-sys.exit(counts["failed"] != 0)
+finish()

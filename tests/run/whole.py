@@ -2,26 +2,7 @@
 """Predicts whole images in tiles and otherwise than in training: whole.py BUILD.
 Tiles must give what the image at once gives, but for what lies within the field
 of view of a border between them."""
-import pathlib
-import subprocess
-import sys
-import tempfile
-
-build = pathlib.Path(sys.argv[1]).resolve()
-lamina = build / "tools" / "lamina"
-folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
-counts = {"passed": 0, "failed": 0}
-
-
-def check(name, good, text=""):
-    counts["passed" if good else "failed"] += 1
-    print(("ok     " if good else "FAILED ") + name + ("" if good else "\n" + text),
-          flush=True)
-
-
-def run(*arguments):
-    return subprocess.run([lamina, *map(str, arguments)], text=True,
-                          capture_output=True, check=False)
+from program import check, finish, folder, run
 
 
 def predict(out, *arguments):
@@ -89,5 +70,4 @@ check("a curve over all thresholds", done.returncode == 0 and len(rows) == 1001
       and recall[0] == 1 and recall[-1] < 1 and recall == sorted(recall)[::-1]
       and "average precision" in done.stdout, done.stdout + done.stderr)
 
-print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
-sys.exit(counts["failed"] != 0)
+finish()
