@@ -32,15 +32,26 @@ static void canary_of(const struct lam_buffer *b,
         tail[i] = 0xFFF80000u | (b->serial & 0x7FFFFu);
 }
 
-static int canary_write(struct lam_buffer *b)
+// Poison and canary by one write of the host: Oclgrind takes what lies in a
+// buffer for uninitialised, whatever kernels store, unless the host has written
+// the buffer whole.
+static int write_marks(struct lam_buffer *b, size_t whole)
 {
     struct lam_queue *q = b->queue;
+    const size_t first = q->poison ? 0 : b->bytes;
+    unsigned char *marks = malloc(whole - first);
     uint32_t tail[LAM_CANARY_BYTES / 4];
     cl_int error;
 
+    if (!marks)
+        return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
+    memset(marks, 0xFF, whole - first);
     canary_of(b, tail);
-    error = clEnqueueWriteBuffer(q->queue, b->cl, CL_TRUE, b->bytes,
-                                 sizeof(tail), tail, 0, NULL, NULL);
+    if (q->canary)
+        memcpy(marks + b->bytes - first, tail, sizeof(tail));
+    error = clEnqueueWriteBuffer(q->queue, b->cl, CL_TRUE, first, whole - first,
+                                 marks, 0, NULL, NULL);
+    free(marks);
     return error ? lam_fail_cl(q, error, "clEnqueueWriteBuffer", "") : LAM_OK;
 }
 
@@ -95,10 +106,8 @@ int lam_buffer_create(struct lam_queue *q, size_t bytes,
     if (q->allocated > q->peak)
         q->peak = q->allocated;
     b->serial = ++q->serial;
-    if (q->poison)
-        err = fill(b, 0xFF, 0, bytes);
-    if (!err && q->canary)
-        err = canary_write(b);
+    if (whole > bytes || q->poison)
+        err = write_marks(b, whole);
     if (err) {
         lam_buffer_destroy(b);
         return err;
