@@ -96,8 +96,16 @@ int lam_buffer_create(struct lam_queue *q, size_t bytes,
         return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
     b->queue = q;
     b->bytes = bytes;
-    b->cl = clCreateBuffer(q->context, CL_MEM_READ_WRITE, whole, NULL, &error);
+    if (q->is_guarded && !lam_guard_open(&b->guard, bytes, q->guards_end)) {
+        free(b);
+        return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
+    }
+    b->cl = clCreateBuffer(q->context,
+                           CL_MEM_READ_WRITE |
+                               (q->is_guarded ? CL_MEM_USE_HOST_PTR : 0),
+                           whole, b->guard.memory, &error);
     if (error) {
+        lam_guard_close(&b->guard);
         free(b);
         return lam_fail_cl(q, error, "clCreateBuffer", "a new buffer");
     }
@@ -120,8 +128,12 @@ void lam_buffer_destroy(struct lam_buffer *b)
 {
     if (!b)
         return;
+    // The driver keeps what it still works on, but not the host's memory.
+    if (b->guard.memory && !b->queue->is_hung)
+        clFinish(b->queue->queue);
     if (!b->queue->is_hung)
         clReleaseMemObject(b->cl);
+    lam_guard_close(&b->guard);
     b->queue->n_buffers--;
     b->queue->allocated -= b->bytes;
     free(b);

@@ -27,9 +27,12 @@ struct lam_queue_options {
     // "gpu", "cpu", an index of lam_device_list, or part of a name (case does
     // not matter). NULL or "": the GPU with most compute units, else a CPU.
     const char *device;
-    double timeout_s;  // of each wait; 0: 300
-    bool poison;       // fill new buffers with NaN
-    bool canary;       // guard the end of each buffer, see lam_buffer_intact
+    double timeout_s; // of each wait; 0: 300
+    bool poison;      // fill new buffers with NaN
+    bool canary;      // guard the end of each buffer, see lam_buffer_intact
+    // "end", "start": that side of each buffer lies at a page that may not be
+    // touched, in place of canaries. Processors only. NULL: neither.
+    const char *guard;
     int profile;       // 1: keep event times, see lam_queue_profile
     const char *cache; // folder of built programs; NULL: $XDG_CACHE_HOME/lamina
     bool tuned;        // read what was measured on the device, see tuning.h

@@ -143,6 +143,22 @@ static int open_best(struct lam_queue *q, const char *wanted)
     return err;
 }
 
+static int open_guard(struct lam_queue *q, const char *guard)
+{
+    if (!guard || !guard[0])
+        return LAM_OK;
+    if (strcmp(guard, "end") != 0 && strcmp(guard, "start") != 0)
+        return lam_fail(q->ctx, LAM_EUSAGE,
+                        "LAM_GUARD is '%s', wanted 'end' or 'start'", guard);
+    if (q->row.info.kind != LAM_DEVICE_CPU)
+        return lam_fail(q->ctx, LAM_EDEVICE,
+                        "LAM_GUARD is for processors, %s is none", q->row.name);
+    q->is_guarded = true;
+    q->guards_end = strcmp(guard, "end") == 0;
+    q->canary = false;
+    return LAM_OK;
+}
+
 int lam_queue_open(struct lam_context *ctx,
                    const struct lam_queue_options *options,
                    struct lam_queue **queue)
@@ -160,6 +176,11 @@ int lam_queue_open(struct lam_context *ctx,
     q->profile = options->profile != 0;
     q->last = "none";
     err = open_best(q, options->device ? options->device : "");
+    if (err) {
+        lam_queue_close(q);
+        return err;
+    }
+    err = open_guard(q, options->guard);
     if (err) {
         lam_queue_close(q);
         return err;

@@ -7,6 +7,7 @@
 #include <CL/cl.h>
 
 #include "device.h"
+#include "guard.h"
 
 enum { LAM_CANARY_BYTES = 4096, LAM_MAX_DEVICES = 64 };
 
@@ -50,6 +51,7 @@ struct lam_buffer {
     struct lam_queue *queue;
     cl_mem cl;
     size_t bytes;
+    struct lam_guard guard;
     uint32_t serial; // what is behind it, see canary_of
 };
 
@@ -62,7 +64,8 @@ struct lam_queue {
     cl_command_queue queue;
     double timeout_s;
     bool poison, canary, profile;
-    bool is_lost;     // nothing more is enqueued
+    bool is_guarded, guards_end; // see guard.h
+    bool is_lost;                // nothing more is enqueued
     bool is_hung;     // nor released: a driver may wait in a release for ever
     char cache[1024]; // folder of built programs, "" for none
     struct lam_tuning *tuning;
