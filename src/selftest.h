@@ -15,6 +15,10 @@
 #include "device.h"
 #include "registry.h"
 
+// What a tiny run still takes: elements and multiply-adds of a sample; variants
+// of a layer that it counts.
+enum { LAM_TINY_WORK = 40000, LAM_TINY_VARIANTS = 32 };
+
 struct lam_selftest {
     struct lam_context *ctx;
     const struct lam_registry *registry;
@@ -22,9 +26,13 @@ struct lam_selftest {
     struct lam_host host[2]; // real is LAM_F32, LAM_F64
     const char *op;          // only this layer or optimiser; NULL: all
     int only_case;           // only this sample; -1: all
+    // For simulators: leaves out samples of much work, second runs, runs in
+    // place, and each variant after two samples.
+    bool is_tiny;
     // Called for each case: its name and "" or what is wrong.
     void (*report)(const char *name, const char *problem);
     int passed, failed, skipped;
+    int n_runs[LAM_TINY_VARIANTS]; // of each variant of the layer
 };
 
 // Fills in the hosts. Without double on the device the checks in double are

@@ -8,7 +8,7 @@
 #include "param.h"
 #include "selftest.h"
 
-static int is_verbose;
+static int is_verbose, is_tiny;
 
 static void report(const char *name, const char *problem)
 {
@@ -37,6 +37,22 @@ static int run(struct lam_selftest *test, const char *exact, const char *batch,
     return lam_selftest_run(test);
 }
 
+// A line each: name and calls.
+static int write_kernels(struct lam_selftest *test, const char *path)
+{
+    struct lam_kernel_time *rows;
+    const int n = lam_queue_times(test->queue, &rows);
+    FILE *file = rows ? fopen(path, "w") : NULL;
+    bool ok = file != NULL;
+
+    for (int i = 0; i < n && ok; i++)
+        ok = fprintf(file, "%s %ld\n", rows[i].name, rows[i].calls) > 0;
+    ok = file && fclose(file) == 0 && ok;
+    free(rows);
+    return ok ? LAM_OK
+              : lam_fail(test->ctx, LAM_EFILE, "%s cannot be written", path);
+}
+
 int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
 {
     static const char usage[] =
@@ -46,9 +62,13 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         "adjoints,\n"
         "variants against plain kernels, poison and canaries.\n\n"
         "  lamina selftest --op conv2d\n"
-        "  lamina selftest --exact 500      500 made-up shapes, bit-equal\n";
+        "  lamina selftest --exact 500      500 made-up shapes, bit-equal\n\n"
+        "LAM_GUARD=end or start puts every buffer of a processor against a "
+        "page that may\nnot be touched: a kernel that leaves its buffer ends "
+        "the program.\n";
     const char *device = NULL, *op = NULL, *only = NULL, *exact = NULL;
     const char *batch = NULL, *seed = NULL, *files = NULL;
+    const char *kernels = NULL;
     const struct option_row rows[] = {
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
@@ -62,6 +82,10 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         {"--cases", "DIR", "cases of a folder, a safetensors file each", NULL,
          &files, NULL, NULL},
         {"--seed", "N", "of the made-up shapes (1)", NULL, &seed, NULL, NULL},
+        {"--tiny", NULL, "small samples only, once: for simulators of a device",
+         &is_tiny, NULL, NULL, NULL},
+        {"--kernels", "FILE", "write which kernels were enqueued", NULL,
+         &kernels, NULL, NULL},
         {"--verbose", NULL, "name every case", &is_verbose, NULL, NULL, NULL},
         {0}};
     struct lam_selftest test = {.ctx = ctx, .only_case = -1, .report = report};
@@ -82,6 +106,9 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         test.only_case = (int)n;
     }
     options.device = device;
+    options.profile = kernels != NULL;
+    options.guard = getenv("LAM_GUARD");
+    test.is_tiny = is_tiny != 0;
     registry = lam_registry_create(ctx);
     if (!registry)
         return ctx->code;
@@ -93,6 +120,8 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         err = lam_selftest_open(&test);
     if (!err)
         err = run(&test, exact, batch, files, seed);
+    if (!err && kernels)
+        err = write_kernels(&test, kernels);
     lam_selftest_close(&test);
     lam_queue_close(test.queue);
     lam_registry_destroy(registry);
