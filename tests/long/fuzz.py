@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Fuzzes the readers: fuzz.py [SECONDS [TARGET...]], 600 seconds a target.
+
+Builds the targets of tests/fuzz with clang, libFuzzer and ASan into build-fuzz,
+goes on from the inputs of former runs there, a minute at a time, and stops a
+target at its first crash, hang (10 s) or use of more than 256 MiB. The input is
+left in build-fuzz/found/TARGET: mend the reader, then keep it, as small as
+possible, in tests/fuzz/found/TARGET. Ends with "N passed, N failed, N skipped".
+"""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+root = pathlib.Path(__file__).resolve().parents[2]
+build = root / "build-fuzz"
+seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 600
+targets = sys.argv[2:] or ["csv", "image", "model", "safetensors"]
+words = root / "tests" / "fuzz" / "words"
+failed = 0
+
+if not (build / "build.ninja").exists():
+    subprocess.run(["meson", "setup", build, "-Dfuzz=true",
+                    "-Db_sanitize=address", "-Db_lundef=false",
+                    "-Dc_args=-fsanitize=fuzzer-no-link"], cwd=root,
+                   env={**os.environ, "CC": "clang-14"}, check=True)
+subprocess.run(["ninja", "-C", build, "fuzzers"], check=True, stdout=subprocess.DEVNULL)
+for target in targets:
+    corpus, found = build / "corpus" / target, build / "found" / target
+    corpus.mkdir(parents=True, exist_ok=True)
+    found.mkdir(parents=True, exist_ok=True)
+    runs, code, left = 0, 0, seconds
+    while left > 0 and code == 0:
+        done = subprocess.run(
+            [build / "tests" / "fuzz" / f"fuzz_{target}", corpus,
+             build / "tests" / "fuzz" / "seeds" / target,
+             root / "tests" / "fuzz" / "found" / target,
+             f"-dict={words}", f"-artifact_prefix={found}/", "-timeout=10",
+             "-rss_limit_mb=256", "-max_len=20000", "-print_final_stats=1",
+             f"-max_total_time={min(left, 60)}"],
+            stderr=subprocess.PIPE, text=True, check=False,
+            env={**os.environ, "LAM_PLUGIN_PATH": str(build / "plugins")})
+        code = done.returncode
+        runs += int(re.search(r"number_of_executed_units: (\d+)",
+                              done.stderr + "number_of_executed_units: 0")[1])
+        left -= 60
+    failed += code != 0
+    print(f"{target}: {runs} runs in {seconds - max(left, 0)} s, "
+          f"{len(list(corpus.iterdir()))} inputs kept, "
+          + ("nothing found" if code == 0 else
+             "FAILED\n" + done.stderr[-3000:]), flush=True)
+print(f"{len(targets) - failed} passed, {failed} failed, 0 skipped")
+sys.exit(failed != 0)
