@@ -4,6 +4,8 @@
 #ifndef LAM_DEVICE_H
 #define LAM_DEVICE_H
 
+#include <stdbool.h>
+
 #include "status.h"
 
 struct lam_queue;  // device, context and in-order queue
@@ -81,6 +83,23 @@ void lam_host_finish(struct lam_host *host);
 // Builds what host->gemm needs by a tiny product and says so through the log:
 // the first use takes seconds where CLBlast is used. Never called by itself.
 int lam_gemm_warm(struct lam_queue *queue, int real);
+
+// CLBlast's parameters for products of floats, as text: "own" for those of its
+// database, else "KERNEL NAME=VALUE ..; KERNEL ..", kernels that are not named
+// keeping their own. NULL where products do not go through CLBlast.
+const char *lam_gemm_parameters(const struct lam_queue *queue);
+// Takes others than those measured; before the first product. CLBlast keeps
+// them for the whole process. LAM_EDATA where it does not know them.
+int lam_gemm_use(struct lam_queue *queue, const char *parameters);
+// The same in the middle, and without keeping the text: to measure.
+int lam_gemm_override(struct lam_queue *queue, const char *parameters);
+// A product by CLBlast; false, and why, where its parameters do not serve here:
+// neither the queue nor the context has failed then.
+bool lam_gemm_try(struct lam_queue *queue, const struct lam_gemm *gemm,
+                  char *why, size_t size);
+// The plain kernel, one work-item per element: the reference of the others.
+int lam_gemm_plain(struct lam_queue *queue, int real,
+                   const struct lam_gemm *gemm);
 
 struct lam_kernel_time {
     const char *name; // the queue's

@@ -1,51 +1,66 @@
 // The only door to CLBlast, and the choice between it and our own GEMM.
 #include <clblast_c.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "queue.h"
 #include "shape.h"
+#include "tuning.h"
 
 static cl_mem memory(const struct lam_tensor *t)
 {
     return ((struct lam_buffer *)t->buffer)->cl;
 }
 
+// What CLBlast's own statuses mean; NULL for those of OpenCL.
+static const char *meaning_of(CLBlastStatusCode status)
+{
+    switch (status) {
+    case CLBlastInsufficientMemoryA:
+        return "matrix A is larger than its buffer";
+    case CLBlastInsufficientMemoryB:
+        return "matrix B is larger than its buffer";
+    case CLBlastInsufficientMemoryC:
+        return "matrix C is larger than its buffer";
+    case CLBlastInvalidLeadDimA:
+        return "the leading dimension of A is too small";
+    case CLBlastInvalidLeadDimB:
+        return "the leading dimension of B is too small";
+    case CLBlastInvalidLeadDimC:
+        return "the leading dimension of C is too small";
+    case CLBlastNoDoublePrecision:
+        return "the device has no double precision";
+    case CLBlastInvalidLocalMemUsage:
+        return "too little local memory on the device";
+    case CLBlastInvalidLocalThreadsTotal:
+    case CLBlastInvalidLocalThreadsDim:
+        return "the device has no work-groups of that size";
+    case CLBlastMissingOverrideParameter:
+        return "a parameter is missing";
+    default:
+        return NULL;
+    }
+}
+
 static int fail_clblast(struct lam_queue *q, const struct lam_gemm *g,
                         CLBlastStatusCode status)
 {
-    char call[120], what[100] = "";
+    const char *meaning = meaning_of(status);
+    char call[120];
 
     snprintf(call, sizeof(call), "CLBlast's GEMM of %d x %d x %d, batch %d",
              g->m, g->n, g->k, g->batch);
-    switch (status) {
-    case CLBlastInsufficientMemoryA:
-    case CLBlastInsufficientMemoryB:
-    case CLBlastInsufficientMemoryC:
-        snprintf(what, sizeof(what), "matrix %c is larger than its buffer",
-                 'A' + (int)status - (int)CLBlastInsufficientMemoryA);
-        break;
-    case CLBlastInvalidLeadDimA:
-    case CLBlastInvalidLeadDimB:
-    case CLBlastInvalidLeadDimC:
-        snprintf(what, sizeof(what), "the leading dimension of %c is too small",
-                 'A' + (int)status - (int)CLBlastInvalidLeadDimA);
-        break;
-    case CLBlastNoDoublePrecision:
-        snprintf(what, sizeof(what), "the device has no double precision");
-        break;
-    case CLBlastInvalidLocalMemUsage:
-        snprintf(what, sizeof(what), "too little local memory on the device");
-        break;
-    default:
-        if ((int)status > -1000)
-            return lam_fail_cl(q, (cl_int)status, call, "");
-        snprintf(what, sizeof(what), "its status %d", (int)status);
-        break;
-    }
-    return lam_fail(q->ctx, LAM_ERUN, "%s failed: %s", call, what);
+    if (meaning)
+        return lam_fail(q->ctx, LAM_ERUN, "%s failed: %s", call, meaning);
+    if ((int)status > -1000)
+        return lam_fail_cl(q, (cl_int)status, call, "");
+    return lam_fail(q->ctx, LAM_ERUN, "%s failed: its status %d", call,
+                    (int)status);
 }
 
-int lam_gemm_clblast(struct lam_queue *q, int real, const struct lam_gemm *g)
+static CLBlastStatusCode call_clblast(struct lam_queue *q, int real,
+                                      const struct lam_gemm *g, cl_event *event)
 {
     const CLBlastTranspose ta =
         g->trans_a ? CLBlastTransposeYes : CLBlastTransposeNo;
@@ -60,29 +75,142 @@ int lam_gemm_clblast(struct lam_queue *q, int real, const struct lam_gemm *g)
     const size_t sc = (size_t)g->stride_c, batch = (size_t)g->batch;
     const cl_mem a = memory(g->a), b = memory(g->b), c = memory(g->c);
     const float alpha = (float)g->alpha, beta = (float)g->beta;
-    cl_event event = NULL, *kept = q->profile ? &event : NULL;
+
+    q->last = "CLBlast's GEMM";
+    if (real == LAM_F64 && batch == 1)
+        return CLBlastDgemm(row, ta, tb, m, n, k, g->alpha, a, oa, lda, b, ob,
+                            ldb, g->beta, c, oc, ldc, &q->queue, event);
+    if (real == LAM_F64)
+        return CLBlastDgemmStridedBatched(row, ta, tb, m, n, k, g->alpha, a, oa,
+                                          lda, sa, b, ob, ldb, sb, g->beta, c,
+                                          oc, ldc, sc, batch, &q->queue, event);
+    if (batch == 1)
+        return CLBlastSgemm(row, ta, tb, m, n, k, alpha, a, oa, lda, b, ob, ldb,
+                            beta, c, oc, ldc, &q->queue, event);
+    return CLBlastSgemmStridedBatched(row, ta, tb, m, n, k, alpha, a, oa, lda,
+                                      sa, b, ob, ldb, sb, beta, c, oc, ldc, sc,
+                                      batch, &q->queue, event);
+}
+
+static int override_kernel(struct lam_queue *q, char *text)
+{
+    enum { MAX_PARAMETERS = 24 };
+    const char *names[MAX_PARAMETERS];
+    size_t values[MAX_PARAMETERS], n = 0;
+    char *rest = text, *kernel = strtok_r(text, " ", &rest), *word;
+    CLBlastStatusCode status;
+
+    while (kernel && (word = strtok_r(NULL, " ", &rest))) {
+        char *equals = strchr(word, '='), *end = word;
+
+        if (equals && n < MAX_PARAMETERS)
+            values[n] = strtoul(equals + 1, &end, 10);
+        if (end == word || *end || end == equals + 1)
+            return lam_fail(q->ctx, LAM_EDATA,
+                            "parameters of CLBlast's %s: found '%s', wanted "
+                            "NAME=NUMBER",
+                            kernel, word);
+        *equals = '\0';
+        names[n++] = word;
+    }
+    // CLBlast prints a line of its own about a kernel that it does not know.
+    if (!kernel ||
+        (strcmp(kernel, "Xgemm") != 0 && strcmp(kernel, "XgemmDirect") != 0 &&
+         strcmp(kernel, "GemmRoutine") != 0))
+        return lam_fail(q->ctx, LAM_EDATA,
+                        "parameters of CLBlast: found '%s', wanted Xgemm, "
+                        "XgemmDirect or GemmRoutine",
+                        kernel ? kernel : "");
+    status = CLBlastOverrideParameters(
+        q->device, kernel, CLBlastPrecisionSingle, n, names, values);
+    if (!status)
+        return LAM_OK;
+    return lam_fail(
+        q->ctx, LAM_EDATA,
+        "CLBlast refuses the parameters of %s with its status %d%s", kernel,
+        (int)status,
+        status == CLBlastMissingOverrideParameter ? ": one is missing" : "");
+}
+
+int lam_gemm_override(struct lam_queue *q, const char *parameters)
+{
+    char text[sizeof(q->gemm)], *rest = text, *part;
+    int err = LAM_OK;
+
+    if (strcmp(parameters, "own") == 0)
+        return LAM_OK;
+    snprintf(text, sizeof(text), "%s", parameters);
+    while (!err && (part = strtok_r(NULL, ";", &rest)))
+        err = override_kernel(q, part);
+    return err;
+}
+
+int lam_gemm_use(struct lam_queue *q, const char *parameters)
+{
+    if (!q->uses_clblast)
+        return LAM_OK;
+    snprintf(q->gemm, sizeof(q->gemm), "%s", parameters);
+    q->is_gemm_set = true;
+    return lam_gemm_override(q, parameters);
+}
+
+const char *lam_gemm_parameters(const struct lam_queue *q)
+{
+    return q->uses_clblast ? q->gemm : NULL;
+}
+
+void lam_gemm_open(struct lam_queue *q)
+{
+    const struct lam_tuned *tuned = lam_tuning_gemm(q->tuning);
+    const char *wanted = getenv("LAM_GEMM");
+
+    q->uses_clblast = q->row.info.kind != LAM_DEVICE_CPU ||
+                      (wanted && strcmp(wanted, "clblast") == 0);
+    snprintf(q->gemm, sizeof(q->gemm), "%s", tuned ? tuned->taken : "own");
+}
+
+// Before the first product, so that lam_gemm_use can be called first.
+static void set_once(struct lam_queue *q)
+{
+    if (q->is_gemm_set)
+        return;
+    q->is_gemm_set = true;
+    if (!lam_gemm_override(q, q->gemm))
+        return;
+    lam_log(q->ctx, LAM_LOG_WARNING,
+            "%s; they are left out, lamina tune --gemm makes them anew",
+            q->ctx->error);
+    lam_error_clear(q->ctx);
+    snprintf(q->gemm, sizeof(q->gemm), "own");
+}
+
+int lam_gemm_clblast(struct lam_queue *q, int real, const struct lam_gemm *g)
+{
+    cl_event event = NULL;
     CLBlastStatusCode status;
     const int err = lam_queue_usable(q);
 
     if (err)
         return err;
-    q->last = "CLBlast's GEMM";
-    if (real == LAM_F64 && batch == 1)
-        status = CLBlastDgemm(row, ta, tb, m, n, k, g->alpha, a, oa, lda, b, ob,
-                              ldb, g->beta, c, oc, ldc, &q->queue, kept);
-    else if (real == LAM_F64)
-        status = CLBlastDgemmStridedBatched(
-            row, ta, tb, m, n, k, g->alpha, a, oa, lda, sa, b, ob, ldb, sb,
-            g->beta, c, oc, ldc, sc, batch, &q->queue, kept);
-    else if (batch == 1)
-        status = CLBlastSgemm(row, ta, tb, m, n, k, alpha, a, oa, lda, b, ob,
-                              ldb, beta, c, oc, ldc, &q->queue, kept);
-    else
-        status = CLBlastSgemmStridedBatched(
-            row, ta, tb, m, n, k, alpha, a, oa, lda, sa, b, ob, ldb, sb, beta,
-            c, oc, ldc, sc, batch, &q->queue, kept);
+    set_once(q);
+    status = call_clblast(q, real, g, q->profile ? &event : NULL);
     return status ? fail_clblast(q, g, status)
                   : lam_queue_track(q, q->last, event);
+}
+
+bool lam_gemm_try(struct lam_queue *q, const struct lam_gemm *g, char *why,
+                  size_t size)
+{
+    const CLBlastStatusCode status = call_clblast(q, LAM_F32, g, NULL);
+    const char *meaning = meaning_of(status);
+
+    if (!status)
+        return true;
+    if (meaning || (int)status <= -1000)
+        snprintf(why, size, "%s", meaning ? meaning : "CLBlast refuses");
+    else
+        snprintf(why, size, "%s", lam_cl_error_name((cl_int)status));
+    return false;
 }
 
 // Both GEMMs would read or write what lies behind the buffer.
@@ -134,8 +262,8 @@ int lam_queue_gemm(struct lam_queue *q, int real, const struct lam_gemm *g)
                            g->batch, g->m, g->n);
     if (err)
         return err;
-    return q->row.info.kind == LAM_DEVICE_CPU ? lam_gemm_cpu(q, real, g)
-                                              : lam_gemm_clblast(q, real, g);
+    return q->uses_clblast ? lam_gemm_clblast(q, real, g)
+                           : lam_gemm_cpu(q, real, g);
 }
 
 // One product alone and two at once: CLBlast builds each way by itself.

@@ -197,6 +197,7 @@ int lam_queue_open(struct lam_context *ctx,
             return err;
         }
     }
+    lam_gemm_open(q);
     *queue = q;
     return LAM_OK;
 }

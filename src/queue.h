@@ -78,6 +78,9 @@ struct lam_queue {
     struct lam_kernel *fill;          // of core.cl, NULL: none yet
     struct lam_gemm_tiling tiling[2]; // by real: LAM_F32, LAM_F64
     struct lam_buffer parts;          // scratch of the GEMM, cl NULL: none yet
+    bool uses_clblast;                // for products, see gemm.c
+    bool is_gemm_set;                 // CLBlast knows what `gemm` says
+    char gemm[1024];                  // its parameters, see lam_gemm_use
     struct lam_timing *timings;
     struct lam_pending pending[256];
     int n_pending;
@@ -113,15 +116,15 @@ int lam_queue_launch(struct lam_queue *queue, struct lam_kernel *kernel,
                      const size_t global[3], const size_t local[3]);
 void lam_queue_kernels_free(struct lam_queue *queue);
 
-// On processors lam_gemm_cpu, else lam_gemm_clblast.
+// On processors lam_gemm_cpu, else (or with LAM_GEMM=clblast in the
+// environment) lam_gemm_clblast.
 int lam_queue_gemm(struct lam_queue *queue, int real,
                    const struct lam_gemm *gemm);
 int lam_gemm_clblast(struct lam_queue *queue, int real,
                      const struct lam_gemm *gemm);
 int lam_gemm_cpu(struct lam_queue *queue, int real,
                  const struct lam_gemm *gemm);
-// The plain kernel, one work-item per element: the reference of the others.
-int lam_gemm_plain(struct lam_queue *queue, int real,
-                   const struct lam_gemm *gemm);
+// Decides between the two, and takes the parameters that were measured.
+void lam_gemm_open(struct lam_queue *queue);
 
 #endif

@@ -132,7 +132,8 @@ int lam_run_write_info(struct lam_context *ctx, const char *path,
 }
 
 int lam_run_write_kernels(struct lam_context *ctx, const char *path,
-                          bool is_merged, const char *variants)
+                          bool is_merged, const char *variants,
+                          const char *gemm)
 {
     char file_name[1100];
     FILE *file = fopen(
@@ -142,10 +143,13 @@ int lam_run_write_kernels(struct lam_context *ctx, const char *path,
         return lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
     fprintf(file, "merged=%s\nvariants=%s\n", is_merged ? "yes" : "no",
             variants);
+    if (gemm)
+        fprintf(file, "gemm=%s\n", gemm);
     return close_file(ctx, file, file_name);
 }
 
-void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants)
+void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants,
+                          char **gemm)
 {
     char file_name[1100], *line = NULL;
     size_t size = 0;
@@ -160,6 +164,8 @@ void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants)
             *no_fuse = true;
         if (strncmp(line, "variants=", 9) == 0 && !*variants)
             *variants = strdup(line + 9);
+        if (strncmp(line, "gemm=", 5) == 0 && !*gemm)
+            *gemm = strdup(line + 5);
     }
     free(line);
     if (file)

@@ -26,12 +26,15 @@ int lam_run_write_info(struct lam_context *ctx, const char *path,
                        const char *command, const char *data,
                        const struct lam_device_row *device);
 // Which kernels a run takes, so that it goes on with the same: whether layers
-// are merged, and all variants as lam_session_variants gives them.
+// are merged, all variants as lam_session_variants gives them, and CLBlast's
+// parameters as lam_gemm_parameters does.
 int lam_run_write_kernels(struct lam_context *ctx, const char *path,
-                          bool is_merged, const char *variants);
-// Sets *no_fuse to true where they are not merged, and *variants, to free(); a
-// run without the file leaves both as they are.
-void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants);
+                          bool is_merged, const char *variants,
+                          const char *gemm);
+// Sets *no_fuse to true where they are not merged, *variants and *gemm, to
+// free(); what the run does not say stays as it is.
+void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants,
+                          char **gemm);
 int lam_run_add_row(struct lam_context *ctx, const char *path,
                     const struct lam_epoch_row *row);
 // Drops rows after an epoch, before going on from there.

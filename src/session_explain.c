@@ -17,6 +17,17 @@ static void print_reason(FILE *out, const struct lam_taken *t)
                 t->variant && t->variant->summary ? t->variant->summary : "");
 }
 
+static void print_gemm(FILE *out, const struct lam_session *s)
+{
+    const char *parameters = lam_gemm_parameters(s->queue);
+    const struct lam_tuned *t = lam_tuning_gemm(s->options.tuning);
+
+    if (parameters)
+        fprintf(out, "%-20s %-16s %-10s %s%s%s%s%s\n", "matrix products", "all",
+                "CLBlast", parameters, t ? "; measured: " : "", t ? t->ms : "",
+                t ? " ms, " : "", t ? t->others : "");
+}
+
 char *lam_session_explain(const struct lam_session *s)
 {
     static const char *const passes[] = {"run", "backward data",
@@ -37,6 +48,8 @@ char *lam_session_explain(const struct lam_session *s)
                     passes[pass], t->variant ? t->variant->name : "plain");
             print_reason(out, t);
         }
+    if (out)
+        print_gemm(out, s);
     if (out)
         fclose(out);
     return text;

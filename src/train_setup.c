@@ -93,7 +93,7 @@ static int open_model(struct lam_trainer *t)
         if (err)
             return err;
         snprintf(t->run, sizeof(t->run), "%s", o->resume);
-        lam_run_read_kernels(t->run, &t->no_fuse, &t->kernels);
+        lam_run_read_kernels(t->run, &t->no_fuse, &t->kernels, &t->gemm);
         t->progress = t->resumed.progress;
         t->data_path = strdup(o->data ? o->data : t->resumed.data);
         err = lam_model_parse(t->ctx, path, t->resumed.model,
@@ -414,7 +414,8 @@ static int write_kernels(struct lam_trainer *t)
 {
     char *variants = lam_session_variants(t->session);
     const int err =
-        variants ? lam_run_write_kernels(t->ctx, t->run, !t->no_fuse, variants)
+        variants ? lam_run_write_kernels(t->ctx, t->run, !t->no_fuse, variants,
+                                         lam_gemm_parameters(t->queue))
                  : lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
 
     free(variants);
@@ -447,6 +448,8 @@ static int open_device(struct lam_trainer *t)
 
     if (!err)
         err = lam_host_init(&t->host, t->ctx, t->queue, LAM_F32);
+    if (!err && t->options->resume)
+        err = lam_gemm_use(t->queue, t->gemm ? t->gemm : "own");
     // Processors have a product of our own, which builds in no time.
     if (!err && t->host.device.kind == LAM_DEVICE_GPU)
         err = lam_gemm_warm(t->queue, LAM_F32);
@@ -501,6 +504,7 @@ void lam_trainer_close(struct lam_trainer *t)
     lam_registry_destroy(t->registry);
     free(t->optimizer_config);
     free(t->kernels);
+    free(t->gemm);
     free(t->model_text);
     free(t->data_path);
     free(t->images);

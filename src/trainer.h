@@ -30,6 +30,7 @@ struct lam_trainer {
     struct lam_checkpoint resumed;
     struct lam_progress progress;
     char *kernels; // variants of the run that goes on, NULL: none
+    char *gemm;    // CLBlast's parameters of it
     bool no_fuse;
     char run[1024];
     int loss, input, target;        // values

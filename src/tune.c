@@ -36,7 +36,7 @@ struct job {
     int64_t n;
 };
 
-static double difference_of(const float *a, const float *b, int64_t n)
+double lam_tune_difference(const float *a, const float *b, int64_t n)
 {
     double largest = 0.0, difference = 0.0;
 
@@ -79,7 +79,7 @@ static int try_one(struct job *j, struct candidate *c)
         j->n = n;
         values = NULL;
     } else if (!err) {
-        c->difference = difference_of(values, j->reference, n);
+        c->difference = lam_tune_difference(values, j->reference, n);
         c->is_refused =
             !(c->difference <= (c->is_inexact ? inexact_bound : exact_bound));
     }

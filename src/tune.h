@@ -23,4 +23,7 @@ int lam_tune(const struct lam_graph *graph, struct lam_queue *queue,
              struct lam_tuning *tuning, const struct lam_tune_options *options,
              struct lam_tune_result *result);
 
+// Largest difference of n numbers by the largest number of `b`.
+double lam_tune_difference(const float *a, const float *b, int64_t n);
+
 #endif

@@ -286,6 +286,32 @@ int lam_tuning_put(struct lam_tuning *t, const struct lam_graph *graph,
     return err ? err : put_row(t, &row);
 }
 
+// Its layer, input, mode and pass.
+static const char *const gemm_key[] = {"gemm", "float", "any", "any"};
+
+const struct lam_tuned *lam_tuning_gemm(const struct lam_tuning *t)
+{
+    for (int i = 0; t && i < t->n; i++)
+        if (strcmp(t->rows[i].layer, gemm_key[0]) == 0)
+            return &t->rows[i];
+    return NULL;
+}
+
+int lam_tuning_put_gemm(struct lam_tuning *t, const char *taken, double ms,
+                        const char *others)
+{
+    char number[32];
+    const char *const texts[N_TEXTS] = {gemm_key[0], gemm_key[1], gemm_key[2],
+                                        gemm_key[3], taken,       number,
+                                        others};
+    struct lam_tuned row;
+    int err;
+
+    snprintf(number, sizeof(number), "%.4f", ms);
+    err = row_make(t, texts, &row);
+    return err ? err : put_row(t, &row);
+}
+
 int lam_tuning_save(const struct lam_tuning *t)
 {
     char temporary[sizeof(t->path) + 24];

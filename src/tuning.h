@@ -42,6 +42,11 @@ const struct lam_tuned *lam_tuning_find(const struct lam_tuning *tuning,
 int lam_tuning_put(struct lam_tuning *tuning, const struct lam_graph *graph,
                    int node, int pass, const char *taken, double ms,
                    const char *others);
+// The row of CLBlast's parameters, `taken` as in lam_gemm_use; NULL if nothing
+// was measured or tuning is NULL.
+const struct lam_tuned *lam_tuning_gemm(const struct lam_tuning *tuning);
+int lam_tuning_put_gemm(struct lam_tuning *tuning, const char *taken, double ms,
+                        const char *others);
 void lam_tuning_clear(struct lam_tuning *tuning);
 // In one step: readers see the old file or the new. LAM_EFILE.
 int lam_tuning_save(const struct lam_tuning *tuning);

@@ -4,23 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench.h"
 #include "cmd.h"
 #include "fuse.h"
+#include "gemm_tune.h"
 #include "model.h"
 #include "param.h"
 #include "tune.h"
 
 struct job {
     struct lam_context *ctx;
-    const char *model_file, *pass, *device;
+    const char *model_file, *pass, *device, *variants;
     const char *sets[64];
-    int n_sets, no_fuse, json;
+    int n_sets, no_fuse, json, is_gemm;
     int64_t batch;
     struct lam_tune_options options;
     struct lam_registry *registry;
     struct lam_queue *queue;
     struct lam_host host;
+    struct lam_gemm_recorder recorder;
     struct lam_tune_result result;
+    struct lam_gemm_result gemm;
 };
 
 static volatile int interrupted;
@@ -46,6 +50,8 @@ static int open_device(struct job *j)
         err = lam_queue_open(j->ctx, &options, &j->queue);
     if (!err)
         err = lam_host_init(&j->host, j->ctx, j->queue, LAM_F32);
+    if (!err && j->is_gemm)
+        return lam_gemm_use(j->queue, "own");
     if (!err && j->host.device.kind == LAM_DEVICE_GPU)
         err = lam_gemm_warm(j->queue, LAM_F32);
     return err;
@@ -77,18 +83,78 @@ static int tune_graph(struct job *j, struct lam_model *model, bool training)
     return err;
 }
 
+// Two steps of the model, for the products that it asks for.
+static int record_gemm(struct job *j, struct lam_model *model, bool training)
+{
+    const struct lam_bench_options options = {.training = training,
+                                              .repeats = 1,
+                                              .variants = j->variants,
+                                              .no_fuse = j->no_fuse};
+    struct lam_graph *graph = NULL;
+    struct lam_session *session = NULL;
+    struct lam_bench bench = {0};
+    int loss = -1;
+    int err = lam_graph_create(j->ctx, j->registry, &j->recorder.host, training,
+                               &graph);
+
+    if (!err)
+        err = lam_model_build(model, graph, (int)j->batch);
+    if (!err && training)
+        err = lam_model_build_loss(model, graph, &loss);
+    if (!err)
+        err = lam_bench_run(&graph, j->queue, loss, NULL, NULL, &options,
+                            &bench, &session);
+    lam_bench_free(&bench);
+    lam_session_destroy(session);
+    lam_graph_destroy(graph);
+    return err;
+}
+
 static int tune_model(struct job *j)
 {
+    int (*tune)(struct job *, struct lam_model *, bool) =
+        j->is_gemm ? record_gemm : tune_graph;
     const bool both = strcmp(j->pass, "both") == 0;
     struct lam_model *model = NULL;
     int err = lam_model_load(j->ctx, j->model_file, j->sets, j->n_sets, &model);
 
     if (!err && (both || strcmp(j->pass, "train") == 0))
-        err = tune_graph(j, model, true);
+        err = tune(j, model, true);
     if (!err && (both || strcmp(j->pass, "infer") == 0))
-        err = tune_graph(j, model, false);
+        err = tune(j, model, false);
     lam_model_destroy(model);
     return err;
+}
+
+static int tune_gemm(struct job *j)
+{
+    int err;
+
+    if (!lam_gemm_parameters(j->queue))
+        return lam_fail(j->ctx, LAM_EUSAGE,
+                        "--gemm: products of this device do not go through "
+                        "CLBlast: processors have kernels of our own");
+    lam_gemm_record(&j->recorder, &j->host);
+    err = tune_model(j);
+    return err ? err
+               : lam_gemm_tune(j->queue, j->recorder.shapes, j->recorder.n,
+                               &j->options, &j->gemm);
+}
+
+static void print_gemm(const struct job *j)
+{
+    const struct lam_gemm_result *r = &j->gemm;
+    const char *path = lam_tuning_path(lam_queue_tuning(j->queue));
+
+    printf(j->json ? "{\"known\": %s, \"measured\": %d, \"refused\": %d, "
+                     "\"left\": %d, \"own_ms\": %.3f, \"ms\": %.3f, "
+                     "\"parameters\": \"%s\", \"file\": \"%s\"}\n"
+                   : "known before: %s; %d sets of parameters measured, %d "
+                     "refused, %d left\nproducts took %.3f ms by CLBlast's own "
+                     "and take %.3f ms with:\n%s\n%s\n",
+           r->known ? (j->json ? "true" : "yes") : (j->json ? "false" : "no"),
+           r->measured, r->refused, r->left, r->own_ms, r->ms, r->parameters,
+           path);
 }
 
 static void print_result(const struct job *j)
@@ -155,7 +221,11 @@ static int run(struct job *j, bool is_list, bool is_clear)
         lam_tuning_clear(tuning);
         err = lam_tuning_save(tuning);
     }
-    if (!err && j->model_file) {
+    if (!err && j->model_file && j->is_gemm) {
+        err = tune_gemm(j);
+        if (!err)
+            print_gemm(j);
+    } else if (!err && j->model_file) {
         err = tune_model(j);
         if (!err || err == LAM_EINTERRUPT)
             print_result(j);
@@ -168,7 +238,7 @@ static int run(struct job *j, bool is_list, bool is_clear)
 int cmd_tune(struct lam_context *ctx, int argc, char **argv)
 {
     static const char usage[] =
-        "lamina tune MODEL.yaml [options]\n"
+        "lamina tune MODEL.yaml [--gemm] [options]\n"
         "       lamina tune --list | --clear\n"
         "Measures every kernel that can serve each layer of the model on this "
         "device,\nchecks it against the plain one, and keeps the fastest for "
@@ -193,6 +263,11 @@ int cmd_tune(struct lam_context *ctx, int argc, char **argv)
          &j.device, NULL, NULL},
         {"--no-fuse", NULL, "the layers as written, merge none", &j.no_fuse,
          NULL, NULL, NULL},
+        {"--gemm", NULL, "CLBlast's parameters for the model's products",
+         &j.is_gemm, NULL, NULL, NULL},
+        {"--variants", "LIST",
+         "with --gemm: kernels of the run, conv2d=gemm,..", NULL, &j.variants,
+         NULL, NULL},
         {"--list", NULL, "print what is known of the device", &is_list, NULL,
          NULL, NULL},
         {"--clear", NULL, "forget it first", &is_clear, NULL, NULL, NULL},

@@ -2,6 +2,7 @@
 // the sums.
 #include "check.h"
 #include "device.h"
+#include "gemm_sets.h"
 #include "queue.h"
 
 #include <stdlib.h>
@@ -266,6 +267,33 @@ static void check_refused(struct lam_queue *q)
     lam_buffer_destroy(x);
 }
 
+// CLBlast takes every set of ours as complete, and says of others what is
+// wrong.
+static void check_parameters(struct lam_queue *q)
+{
+    static const char *const *const lists[] = {lam_gemm_sets_copied,
+                                               lam_gemm_sets_direct};
+    static const struct {
+        const char *text, *found;
+    } wrong[] = {{"Xgemm KWG=16", "parameters of Xgemm"},
+                 {"Xgem KWG=16", "found 'Xgem'"},
+                 {"GemmRoutine XGEMM_MIN_INDIRECT_SIZE", "wanted NAME=NUMBER"},
+                 {"GemmRoutine XGEMM_MIN_INDIRECT_SIZE=", "wanted NAME=NUMBER"},
+                 {"GemmRoutine XGEMM_MIN_INDIRECT_SIZE=2x", "NAME=NUMBER"}};
+
+    for (int i = 0; i < 2; i++)
+        for (const char *const *set = lists[i]; *set; set++)
+            CHECK_INT(lam_gemm_override(q, *set), 0);
+    CHECK_INT(lam_gemm_override(q, "own"), 0);
+    CHECK_INT(lam_gemm_override(q, "GemmRoutine XGEMM_MIN_INDIRECT_SIZE=116"),
+              0);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CHECK_INT(lam_gemm_override(q, wrong[i].text), LAM_EDATA);
+        CHECK_HAS(ctx.error, wrong[i].found);
+        lam_error_clear(&ctx);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct lam_queue_options options = {.poison = true, .canary = true};
@@ -292,6 +320,7 @@ int main(int argc, char **argv)
         check_poison(q, lam_gemm_clblast);
     check_refused(q);
     CHECK_INT(lam_gemm_warm(q, LAM_F32), 0);
+    check_parameters(q);
     CHECK_INT(lam_queue_live_buffers(q), 0);
     lam_queue_close(q);
     return check_done();

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Runs `lamina tune` as a user would: tune.py BUILD.
+"""Runs `lamina tune` as a user would: tune.py BUILD [--long].
 
 What it measures is used, explained and can be ignored; a variant that computes
 something else never wins, whatever its score; a run goes on with the kernels it
 began with; damaged files are left out with a sentence. No time is judged.
+--long measures CLBlast's parameters too, which it compiles for minutes.
 """
 import hashlib
 import json
@@ -35,10 +36,10 @@ loss: {type: sigmoid_ce, from: w}
 small = ["--set", "inputs.image=N,1,64,64"]
 
 
-def run(*arguments):
+def run(*arguments, **more):
     return subprocess.run([lamina, *map(str, arguments)], cwd=folder,
-                          env=environment, text=True, capture_output=True,
-                          check=False)
+                          env={**environment, **more}, text=True,
+                          capture_output=True, check=False)
 
 
 def check(name, good, done=None):
@@ -109,7 +110,50 @@ for name, more in ("a", ["--no-tuning"]), ("b", []):
                *more)
 check("resume, same bytes", done.returncode == 0 and digest("a") == digest("b"),
       done)
+
+# CLBlast's parameters: kept like the layers' rows, written down by a run.
+chosen = "GemmRoutine XGEMM_MIN_INDIRECT_SIZE=116"
+rows = file.read_text().splitlines()
+device = rows[1].split('","')[7:] if len(rows) > 1 else ["", "", ""]
+row = ["gemm", "float", "any", "any", chosen, "1.5", "own 2.0; products "
+       "4x5x6 x1 nnbb", *device]
+file.write_text("\n".join([*rows, '"' + '","'.join(row)]) + "\n")
+
+
+def products(*more, **environ):
+    done = run("bench", wrong, "--repeats", 1, "--warmup", 1, "--explain",
+               *more, **environ)
+    return next((line for line in done.stderr.splitlines()
+                 if line.startswith("matrix products")), "")
+
+
+check("products of a processor are our own", products() == "")
+check("CLBlast's parameters are used", f"{chosen}; measured: 1.5 ms, own 2.0"
+      in products(LAM_GEMM="clblast"))
+check("CLBlast's own by --no-tuning",
+      products("--no-tuning", LAM_GEMM="clblast").split()[-1:] == ["own"])
+done = run(*train, "--run", "c", "--set", "train.steps=1", LAM_GEMM="clblast")
+begun = (folder / "c" / "kernels.txt").read_text()
+check("a run writes them down", f"gemm={chosen}\n" in begun, done)
+(folder / "c" / "kernels.txt").write_text(
+    begun.replace(chosen, "Xgemm KWG=16"))
+done = run("train", "--resume", "c", "--set", "train.steps=2", "--quiet",
+           LAM_GEMM="clblast")
+check("and goes on with them", done.returncode == 2
+      and "CLBlast refuses the parameters of Xgemm" in done.stderr, done)
+if "--long" in sys.argv:
+    one = ["tune", wrong, "--gemm", "--variants", "conv2d=gemm", "--pass",
+           "infer", "--budget", 1, "--repeats", 1, "--quiet", "--json"]
+    done = run(*one, LAM_GEMM="clblast")
+    result = json.loads(done.stdout or "{}")
+    check("tune --gemm", done.returncode == 0 and result["measured"] == 3
+          and not result["known"] and result["own_ms"] > 0, done)
+    check("its row", f'"{result.get("parameters")}"' in file.read_text())
+    done = run(*one, LAM_GEMM="clblast")
+    check("tune --gemm, known", json.loads(done.stdout)["known"], done)
+
 for arguments, found in ((["tune"], "wanted a model file"),
+                         (["tune", wrong, "--gemm"], "do not go through CLBlast"),
                          (["tune", wrong, "--budget", "x"], "--budget is 'x'"),
                          (["tune", wrong, "--pass", "x"], "--pass is 'x'"),
                          (["bench", wrong, "--variants", "w=wright"],
