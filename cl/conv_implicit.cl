@@ -8,25 +8,10 @@
 #define DEPTH 16
 #define LOADS (TILE * DEPTH / ITEMS) // of each tile by a work-item
 
-// sum[i][j] += a[.][y + SIDE * i] * b[.][x + SIDE * j]
-void add_products(const local real (*a)[TILE + 1], const local real (*b)[TILE],
-                  const int x, const int y, real sum[4][4])
-{
-    for (int d = 0; d < DEPTH; d++) {
-        real row[4], column[4];
-
-#pragma unroll
-        for (int i = 0; i < 4; i++) {
-            row[i] = a[d][y + SIDE * i];
-            column[i] = b[d][x + SIDE * i];
-        }
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-#pragma unroll
-            for (int j = 0; j < 4; j++)
-                sum[i][j] += row[i] * column[j];
-    }
-}
+#define GROUP SIDE
+#define ROWS 4
+#define COLUMNS 4
+#include "products.cl"
 
 // conv_small or, with makes_big, conv_big of conv_plain.cl, from the source
 // [images, groups * C, H, W] to the result [images, groups * K, P, Q].
@@ -130,7 +115,7 @@ conv_implicit(const global real *restrict x, const global real *restrict weight,
                 d < C * n_taps && k < K ? weights[k * by_k + d] : REAL(0.0);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        add_products(a_tile, b_tile, lx, ly, sum);
+        add_products(a_tile[0], TILE + 1, b_tile[0], TILE, lx, ly, sum);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 #pragma unroll
@@ -224,7 +209,7 @@ conv_implicit_weight(const global real *restrict big,
         n += step_n + (p >= P);
         p -= p >= P ? P : 0;
         barrier(CLK_LOCAL_MEM_FENCE);
-        add_products(a_tile, b_tile, lx, ly, sum);
+        add_products(a_tile[0], TILE + 1, b_tile[0], TILE, lx, ly, sum);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 #pragma unroll

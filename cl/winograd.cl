@@ -1,12 +1,16 @@
 // winograd: 1-D transforms of F(M, 3), M = 4 at the points 0, 1, -1, 2, -2 and
 // infinity and M = 2 at 0, 1, -1 and infinity (Lavin and Gray, "Fast Algorithms
 // for Convolutional Neural Networks", arXiv 1509.09308), on arrays of vectors,
-// in place.
+// of VW numbers where it is defined, in place; and where tiles lie.
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
+#ifdef VW
 #define VECTOR JOIN(float, VW)
 #define LOAD JOIN(vload, VW)
 #define STORE JOIN(vstore, VW)
+#else
+#define VECTOR float
+#endif
 #define SIDE (M + 2)
 
 #if M == 4
@@ -125,3 +129,25 @@ void weight_gradient_transform(VECTOR *m)
     } while (0)
 
 #endif
+
+// A place of a tile: its first row and column of the source and the result, of
+// which image; height and width of the result that it covers.
+struct tile {
+    int n, h, w, p, q;
+};
+
+// Tiles are counted along the columns, the rows, the dh * dw sub-grids (on
+// each of which a dilated kernel is a dense one) and the images.
+struct tile tile_at(const int t, const int down, const int across,
+                    const int dh, const int dw, const int top, const int left)
+{
+    const int sub = t / across / down % (dh * dw);
+    struct tile tile;
+
+    tile.n = t / across / down / (dh * dw);
+    tile.p = t / across % down * M * dh + sub / dw;
+    tile.q = t % across * M * dw + sub % dw;
+    tile.h = tile.p - top;
+    tile.w = tile.q - left;
+    return tile;
+}

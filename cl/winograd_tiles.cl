@@ -1,27 +1,5 @@
 // winograd_tiles: tiles of M x M results and what they read, see winograd.cl.
 
-// A place of a tile: its first row and column of the source and the result, of
-// which image; height and width of the result that it covers.
-struct tile {
-    int n, h, w, p, q;
-};
-
-// Tiles are counted along the columns, the rows, the dh * dw sub-grids (on
-// each of which a dilated kernel is a dense one) and the images.
-struct tile tile_at(const int t, const int down, const int across,
-                    const int dh, const int dw, const int top, const int left)
-{
-    const int sub = t / across / down % (dh * dw);
-    struct tile tile;
-
-    tile.n = t / across / down / (dh * dw);
-    tile.p = t / across % down * M * dh + sub / dw;
-    tile.q = t % across * M * dw + sub % dw;
-    tile.h = tile.p - top;
-    tile.w = tile.q - left;
-    return tile;
-}
-
 // The rows h, h + dh .. (SIDE of them) of a row of VW tiles whose columns are
 // one beside the other, with zeros around the image, become SIDE * SIDE vectors
 // of tiles in `to`, `step` floats apart.

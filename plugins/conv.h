@@ -116,7 +116,16 @@ struct conv_geometry {
     int top, left; // zeros before big
 };
 
-enum { CONV_SMALL, CONV_BIG }; // what is made: small from big, or the adjoint
+// What is made: small from big, or the adjoint, or the weight's gradient.
+enum { CONV_SMALL, CONV_BIG, CONV_WEIGHT };
+
+// Making small or big by 3x3 kernels of stride 1, seen from the result: source
+// [n, groups * c, h, w], result [n, groups * k, p, q].
+struct conv_pass {
+    int c, k, h, w, p, q;
+    int top, left;
+};
+struct conv_pass conv_pass(const struct conv_geometry *g, int made);
 
 struct conv_plain {
     struct lam_kernel *small, *big, *weight, *bias, *reduce;
@@ -150,12 +159,19 @@ struct conv_implicit {
     struct lam_kernel *run, *weight;
 };
 
+struct conv_winograd_gpu {
+    struct lam_kernel *weights, *source, *products, *result;
+    int m;
+    uint64_t packed; // weights_version of what persist holds
+};
+
 struct conv_state {
     struct conv_geometry geometry;
     struct conv_plain plain;
     struct conv_direct direct[3]; // by enum lam_pass; winograd's as well
     struct conv_gemm gemm;
     struct conv_implicit implicit;
+    struct conv_winograd_gpu winograd_gpu[3]; // by enum lam_pass
 };
 
 // What differs, in conv2d.c and conv_transpose2d.c: the geometry, and what the
@@ -322,5 +338,30 @@ int conv_implicit_weight(
     const struct conv_plain *plain, const struct conv_geometry *g,
     const struct lam_tensor *big, const struct lam_tensor *small,
     const struct lam_tensor *scratch, const struct lam_tensor *d_weight);
+
+// By F(m x m, 3x3) and products of matrices, for GPUs, conv_winograd_gpu.c;
+// made is one of the three.
+int conv_winograd_gpu_score(const struct lam_host *host,
+                            const struct conv_geometry *g, int made, int m);
+void conv_winograd_gpu_workspace(const struct lam_host *host,
+                                 const struct conv_geometry *g, int made, int m,
+                                 int64_t *scratch, int64_t *persist);
+int conv_winograd_gpu_prepare(const struct lam_host *host,
+                              const struct conv_geometry *g, int made, int m,
+                              struct conv_winograd_gpu *state);
+int conv_winograd_gpu_run(const struct lam_host *host,
+                          const struct conv_geometry *g, int made,
+                          struct conv_winograd_gpu *state,
+                          const struct lam_tensor *src,
+                          const struct lam_tensor *bias,
+                          const struct lam_tensor *dst, const struct lam_io *io,
+                          double least);
+int conv_winograd_gpu_weight(const struct lam_host *host,
+                             const struct conv_geometry *g,
+                             const struct conv_winograd_gpu *state,
+                             const struct lam_tensor *big,
+                             const struct lam_tensor *small,
+                             const struct lam_tensor *scratch,
+                             const struct lam_tensor *d_weight);
 
 #endif

@@ -217,6 +217,10 @@ static const struct lam_sample conv2d_samples[] = {
      .flags = EXACT},
     {.params = "filters=2 kernel=3,7", .inputs = "1x2x1x60", .flags = EXACT},
     {.params = "filters=2 kernel=7,3", .inputs = "1x2x60x1", .flags = EXACT},
+    // More tiles than winograd_gpu holds at once.
+    {.params = "filters=16 kernel=3 groups=16",
+     .inputs = "1x16x58x59",
+     .flags = EXACT},
     {.params = "filters=33 kernel=3", .inputs = "1x17x6x50", .flags = EXACT},
     {.params = "filters=17 kernel=3 bias=false",
      .inputs = "1x33x12x13",

@@ -1,6 +1,6 @@
 // What conv2d and conv_transpose2d do when they run; they differ in what is
 // big and what small.
-#include "conv.h"
+#include "conv_layer.h"
 
 #include <math.h>
 
@@ -12,39 +12,13 @@ int conv_prepare(struct lam_layer *layer, const struct lam_io *io)
     return err ? err : conv_plain_prepare(layer->host, &state->plain);
 }
 
-static const struct lam_tensor *bias_of(const struct lam_io *io)
-{
-    return io->n_weight > 1 ? &io->weight[1] : NULL;
-}
-
-// The gradient of the bias, NULL if none is wanted.
-static const struct lam_tensor *d_bias_of(const struct lam_io *io)
-{
-    return io->n_weight > 1 && io->d_weight[1].buffer ? &io->d_weight[1] : NULL;
-}
-
-static int opposite(int made)
-{
-    return made == CONV_SMALL ? CONV_BIG : CONV_SMALL;
-}
-
-static const struct lam_tensor *big_of(const struct lam_io *io)
-{
-    return conv_makes == CONV_SMALL ? &io->in[0] : &io->d_out[0];
-}
-
-static const struct lam_tensor *small_of(const struct lam_io *io)
-{
-    return conv_makes == CONV_SMALL ? &io->d_out[0] : &io->in[0];
-}
-
 int conv_run(struct lam_layer *layer, const struct lam_io *io)
 {
     const struct conv_state *state = layer->state;
 
     return conv_plain_run(layer->host, &state->plain, &state->geometry,
-                          conv_makes, &io->in[0], &io->weight[0], bias_of(io),
-                          &io->out[0], conv_least(layer));
+                          conv_makes, &io->in[0], &io->weight[0],
+                          conv_bias_of(io), &io->out[0], conv_least(layer));
 }
 
 int conv_backward(struct lam_layer *layer, const struct lam_io *io)
@@ -55,15 +29,15 @@ int conv_backward(struct lam_layer *layer, const struct lam_io *io)
 
     if (io->d_in[0].buffer)
         err = conv_plain_run(host, &state->plain, &state->geometry,
-                             opposite(conv_makes), &io->d_out[0],
+                             conv_opposite(conv_makes), &io->d_out[0],
                              &io->weight[0], NULL, &io->d_in[0], -INFINITY);
     if (!err && io->d_weight[0].buffer)
-        err =
-            conv_plain_weight(host, &state->plain, &state->geometry, big_of(io),
-                              small_of(io), &io->scratch, &io->d_weight[0]);
-    if (!err && d_bias_of(io))
+        err = conv_plain_weight(host, &state->plain, &state->geometry,
+                                conv_big_of(io), conv_small_of(io),
+                                &io->scratch, &io->d_weight[0]);
+    if (!err && conv_d_bias_of(io))
         err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
-                              d_bias_of(io));
+                              conv_d_bias_of(io));
     return err;
 }
 
@@ -100,9 +74,9 @@ static int run_direct(struct lam_layer *layer, const struct lam_io *io)
 {
     struct conv_state *state = layer->state;
 
-    return conv_direct_run(layer->host, &state->geometry, conv_makes,
-                           &state->direct[LAM_PASS_RUN], &io->in[0],
-                           bias_of(io), &io->out[0], io, conv_least(layer));
+    return conv_direct_run(
+        layer->host, &state->geometry, conv_makes, &state->direct[LAM_PASS_RUN],
+        &io->in[0], conv_bias_of(io), &io->out[0], io, conv_least(layer));
 }
 
 static void data_workspace(const struct lam_layer *layer,
@@ -112,8 +86,8 @@ static void data_workspace(const struct lam_layer *layer,
     struct conv_geometry g;
 
     if (!conv_geometry(layer, &shapes->in[0], &g))
-        conv_direct_workspace(layer->host, &g, opposite(conv_makes), scratch,
-                              persist);
+        conv_direct_workspace(layer->host, &g, conv_opposite(conv_makes),
+                              scratch, persist);
 }
 
 static int data_prepare(struct lam_layer *layer, const struct lam_io *io)
@@ -122,7 +96,7 @@ static int data_prepare(struct lam_layer *layer, const struct lam_io *io)
 
     (void)io;
     return conv_direct_prepare(layer->host, &state->geometry,
-                               opposite(conv_makes),
+                               conv_opposite(conv_makes),
                                &state->direct[LAM_PASS_BACKWARD_DATA]);
 }
 
@@ -130,7 +104,8 @@ static int data_direct(struct lam_layer *layer, const struct lam_io *io)
 {
     struct conv_state *state = layer->state;
 
-    return conv_direct_run(layer->host, &state->geometry, opposite(conv_makes),
+    return conv_direct_run(layer->host, &state->geometry,
+                           conv_opposite(conv_makes),
                            &state->direct[LAM_PASS_BACKWARD_DATA],
                            &io->d_out[0], NULL, &io->d_in[0], io, -INFINITY);
 }
@@ -172,11 +147,11 @@ static int weight_by(weight_run *run, struct lam_layer *layer,
 
     if (io->d_weight[0].buffer)
         err = run(host, &state->plain, &state->geometry,
-                  &state->direct[LAM_PASS_BACKWARD_WEIGHT], big_of(io),
-                  small_of(io), io, is_small ? d_bias_of(io) : NULL);
-    if (!err && d_bias_of(io) && (!is_small || !io->d_weight[0].buffer))
+                  &state->direct[LAM_PASS_BACKWARD_WEIGHT], conv_big_of(io),
+                  conv_small_of(io), io, is_small ? conv_d_bias_of(io) : NULL);
+    if (!err && conv_d_bias_of(io) && (!is_small || !io->d_weight[0].buffer))
         err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
-                              d_bias_of(io));
+                              conv_d_bias_of(io));
     return err;
 }
 
@@ -259,8 +234,8 @@ static int weight_winograd(struct lam_layer *layer, const struct lam_io *io)
 
 WINOGRAD_MADE(4, run, LAM_PASS_RUN, conv_makes)
 WINOGRAD_MADE(2, run, LAM_PASS_RUN, conv_makes)
-WINOGRAD_MADE(4, data, LAM_PASS_BACKWARD_DATA, opposite(conv_makes))
-WINOGRAD_MADE(2, data, LAM_PASS_BACKWARD_DATA, opposite(conv_makes))
+WINOGRAD_MADE(4, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
+WINOGRAD_MADE(2, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
 WINOGRAD_WEIGHT(4)
 WINOGRAD_WEIGHT(2)
 
@@ -268,9 +243,9 @@ static int run_winograd(struct lam_layer *layer, const struct lam_io *io)
 {
     struct conv_state *state = layer->state;
 
-    return conv_winograd_run(layer->host, &state->geometry, conv_makes,
-                             &state->direct[LAM_PASS_RUN], &io->in[0],
-                             bias_of(io), &io->out[0], io, conv_least(layer));
+    return conv_winograd_run(
+        layer->host, &state->geometry, conv_makes, &state->direct[LAM_PASS_RUN],
+        &io->in[0], conv_bias_of(io), &io->out[0], io, conv_least(layer));
 }
 
 static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
@@ -278,145 +253,12 @@ static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
     struct conv_state *state = layer->state;
 
     return conv_winograd_run(layer->host, &state->geometry,
-                             opposite(conv_makes),
+                             conv_opposite(conv_makes),
                              &state->direct[LAM_PASS_BACKWARD_DATA],
                              &io->d_out[0], NULL, &io->d_in[0], io, -INFINITY);
 }
 
-static int gemm_score(const struct lam_layer *layer,
-                      const struct lam_shapes *shapes)
-{
-    struct conv_geometry g;
-
-    // Its products add up in the result: no place for an activation.
-    return conv_geometry(layer, &shapes->in[0], &g) ||
-                   conv_least(layer) > -INFINITY
-               ? 0
-               : conv_gemm_score(layer->host, &g);
-}
-
-static void gemm_workspace(const struct lam_layer *layer,
-                           const struct lam_shapes *shapes, int64_t *scratch,
-                           int64_t *persist)
-{
-    struct conv_geometry g;
-    int64_t plain;
-
-    (void)persist;
-    if (conv_geometry(layer, &shapes->in[0], &g))
-        return;
-    *scratch = conv_gemm_scratch(layer->host, &g);
-    plain = conv_plain_scratch(layer->host, &g);
-    if (*scratch < plain)
-        *scratch = plain;
-}
-
-static int gemm_prepare(struct lam_layer *layer, const struct lam_io *io)
-{
-    struct conv_state *state = layer->state;
-
-    (void)io;
-    return conv_gemm_prepare(layer->host, &state->gemm);
-}
-
-static int run_gemm(struct lam_layer *layer, const struct lam_io *io)
-{
-    const struct conv_state *state = layer->state;
-
-    return conv_gemm_run(layer->host, &state->gemm, &state->geometry,
-                         conv_makes, &io->in[0], bias_of(io), &io->out[0], io);
-}
-
-static int data_gemm(struct lam_layer *layer, const struct lam_io *io)
-{
-    const struct conv_state *state = layer->state;
-
-    return conv_gemm_run(layer->host, &state->gemm, &state->geometry,
-                         opposite(conv_makes), &io->d_out[0], NULL,
-                         &io->d_in[0], io);
-}
-
-static int weight_gemm(struct lam_layer *layer, const struct lam_io *io)
-{
-    const struct conv_state *state = layer->state;
-    const struct lam_host *host = layer->host;
-    int err = LAM_OK;
-
-    if (io->d_weight[0].buffer)
-        err = conv_gemm_weight(host, &state->gemm, &state->geometry, big_of(io),
-                               small_of(io), io);
-    if (!err && d_bias_of(io))
-        err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
-                              d_bias_of(io));
-    return err;
-}
-
-static int implicit_score(const struct lam_layer *layer,
-                          const struct lam_shapes *shapes)
-{
-    struct conv_geometry g;
-
-    return conv_geometry(layer, &shapes->in[0], &g)
-               ? 0
-               : conv_implicit_score(layer->host, &g);
-}
-
-static void implicit_workspace(const struct lam_layer *layer,
-                               const struct lam_shapes *shapes,
-                               int64_t *scratch, int64_t *persist)
-{
-    struct conv_geometry g;
-
-    (void)persist;
-    if (!conv_geometry(layer, &shapes->in[0], &g))
-        conv_implicit_workspace(layer->host, &g, scratch);
-}
-
-static int implicit_prepare(struct lam_layer *layer, const struct lam_io *io)
-{
-    struct conv_state *state = layer->state;
-
-    (void)io;
-    return conv_implicit_prepare(layer->host, &state->implicit);
-}
-
-static int run_implicit(struct lam_layer *layer, const struct lam_io *io)
-{
-    const struct conv_state *state = layer->state;
-
-    return conv_implicit_run(layer->host, &state->implicit, &state->geometry,
-                             conv_makes, &io->in[0], &io->weight[0],
-                             bias_of(io), &io->out[0], conv_least(layer));
-}
-
-static int data_implicit(struct lam_layer *layer, const struct lam_io *io)
-{
-    const struct conv_state *state = layer->state;
-
-    return conv_implicit_run(layer->host, &state->implicit, &state->geometry,
-                             opposite(conv_makes), &io->d_out[0],
-                             &io->weight[0], NULL, &io->d_in[0], -INFINITY);
-}
-
-static int weight_implicit(struct lam_layer *layer, const struct lam_io *io)
-{
-    const struct conv_state *state = layer->state;
-    const struct lam_host *host = layer->host;
-    int err = LAM_OK;
-
-    if (io->d_weight[0].buffer)
-        err = conv_implicit_weight(host, &state->implicit, &state->plain,
-                                   &state->geometry, big_of(io), small_of(io),
-                                   &io->scratch, &io->d_weight[0]);
-    if (!err && d_bias_of(io))
-        err = conv_plain_bias(host, &state->plain, &io->d_out[0], &io->scratch,
-                              d_bias_of(io));
-    return err;
-}
-
-#define DIRECT   "packed weights and register tiles, for processors"
-#define IMPLICIT "matrix products of the image as it lies, for GPUs"
-#define GEMM     "matrix products over columns, for GPUs"
+#define DIRECT "packed weights and register tiles, for processors"
 
 #define WINOGRAD(M, name, doc, is_inexact)                                     \
     {name,          LAM_PASS_RUN,      doc,                                    \
@@ -448,16 +290,5 @@ const struct lam_variant conv_variants[] = {
      data_prepare, data_direct, 0},
     {"direct", LAM_PASS_BACKWARD_WEIGHT, DIRECT, direct_score, weight_workspace,
      weight_prepare, weight_direct, 0},
-    {"implicit", LAM_PASS_RUN, IMPLICIT, implicit_score, NULL, implicit_prepare,
-     run_implicit, 0},
-    {"implicit", LAM_PASS_BACKWARD_DATA, IMPLICIT, implicit_score, NULL,
-     implicit_prepare, data_implicit, 0},
-    {"implicit", LAM_PASS_BACKWARD_WEIGHT, IMPLICIT, implicit_score,
-     implicit_workspace, implicit_prepare, weight_implicit, 0},
-    {"gemm", LAM_PASS_RUN, GEMM, gemm_score, gemm_workspace, gemm_prepare,
-     run_gemm, 0},
-    {"gemm", LAM_PASS_BACKWARD_DATA, GEMM, gemm_score, gemm_workspace,
-     gemm_prepare, data_gemm, 0},
-    {"gemm", LAM_PASS_BACKWARD_WEIGHT, GEMM, gemm_score, gemm_workspace,
-     gemm_prepare, weight_gemm, 0},
+    CONV_GPU_VARIANTS,
     {0}};

@@ -8,12 +8,6 @@
 
 enum { PAD = 16 }; // floats, as in conv_winograd.cl
 
-// One pass, seen from its result.
-struct pass {
-    int c, k, h, w, p, q; // c and k of a group
-    int top, left;
-};
-
 // Registers of a tile: filters x vectors x width of a vector.
 struct tile {
     int kr, nv, vw;
@@ -33,13 +27,13 @@ static struct tile tile_of(const struct lam_host *host)
                         : (struct tile){4, 3, 4};
 }
 
-static struct pass pass_of(const struct conv_geometry *g, int made)
+struct conv_pass conv_pass(const struct conv_geometry *g, int made)
 {
     if (made == CONV_SMALL)
-        return (struct pass){
+        return (struct conv_pass){
             g->c / g->groups, g->k / g->groups, g->h, g->w, g->p, g->q,
             g->top,           g->left};
-    return (struct pass){
+    return (struct conv_pass){
         g->k / g->groups,   g->c / g->groups,   g->p, g->q, g->h, g->w,
         2 * g->dh - g->top, 2 * g->dw - g->left};
 }
@@ -49,8 +43,8 @@ static int points_of(int m)
     return (m + 2) * (m + 2);
 }
 
-static int64_t tiles_of(const struct conv_geometry *g, const struct pass *p,
-                        int m)
+static int64_t tiles_of(const struct conv_geometry *g,
+                        const struct conv_pass *p, int m)
 {
     return (int64_t)g->n * g->dh * g->dw * div_up(div_up(p->p, g->dh), m) *
            div_up(div_up(p->q, g->dw), m);
@@ -61,7 +55,7 @@ static void choose_cut(const struct lam_host *host,
                        const struct conv_geometry *g, int made, int m,
                        struct conv_cut *cut)
 {
-    const struct pass p = pass_of(g, made);
+    const struct conv_pass p = conv_pass(g, made);
     const struct tile tile = tile_of(host);
     const int nt = tile.nv * tile.vw, blocks = div_up(p.k, tile.kr);
     const int64_t chunks = (tiles_of(g, &p, m) + nt - 1) / nt;
@@ -86,7 +80,7 @@ static double cost_of(const struct lam_host *host,
                       const struct conv_geometry *g, int made, int m,
                       bool training)
 {
-    const struct pass p = pass_of(g, made);
+    const struct conv_pass p = conv_pass(g, made);
     const struct tile tile = tile_of(host);
     const int nt = tile.nv * tile.vw;
     const double lanes = (double)((tiles_of(g, &p, m) + nt - 1) / nt) * nt;
@@ -112,7 +106,7 @@ int conv_winograd_score(const struct lam_host *host,
 {
     if (host->device.kind != LAM_DEVICE_CPU || host->real != LAM_F32 ||
         g->r != 3 || g->s != 3 || g->sh != 1 || g->sw != 1 ||
-        tiles_of(g, &(struct pass){.p = g->h, .q = g->w}, m) > 1 << 28)
+        tiles_of(g, &(struct conv_pass){.p = g->h, .q = g->w}, m) > 1 << 28)
         return 0;
     return conv_winograd_rank(m, cost_of(host, g, made, 2, training),
                               cost_of(host, g, made, 4, training));
@@ -122,7 +116,7 @@ void conv_winograd_workspace(const struct lam_host *host,
                              const struct conv_geometry *g, int made, int m,
                              int64_t *scratch, int64_t *persist)
 {
-    const struct pass p = pass_of(g, made);
+    const struct conv_pass p = conv_pass(g, made);
     const struct tile tile = tile_of(host);
     struct conv_cut cut;
 
@@ -155,7 +149,7 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
                 int made, const struct conv_direct *direct,
                 const struct lam_io *io)
 {
-    const struct pass p = pass_of(g, made);
+    const struct conv_pass p = conv_pass(g, made);
     const size_t global[3] = {
         (size_t)div_up(p.c, 16),
         (size_t)(g->groups * div_up(p.k, tile_of(host).kr)), 1};
@@ -177,7 +171,7 @@ int conv_winograd_run(const struct lam_host *host,
                       const struct lam_tensor *dst, const struct lam_io *io,
                       double least)
 {
-    const struct pass p = pass_of(g, made);
+    const struct conv_pass p = conv_pass(g, made);
     const struct conv_cut *cut = &direct->cut;
     const size_t global[3] = {(size_t)cut->n_workers, 1, 1};
     const size_t local[3] = {1, 1, 1};
