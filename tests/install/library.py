@@ -6,6 +6,7 @@ pkg-config and gives the bytes of `lamina predict`; so do the Python bindings;
 the library exports the functions of lam/lam.h and nothing else.
 """
 import json
+import os
 import re
 import sys
 
@@ -39,6 +40,27 @@ check("lamina.pc: abi", tree.variable("lamina", "abi") ==
       re.search(r"plugin ABI (\d+)", run("lamina", "--version").stdout)[1])
 check("lamina.pc: pluginsdir", (tree.work / tree.variable(
     "lamina", "pluginsdir") / "conv2d.so").exists())
+
+# As a user who owns nothing but a folder for caches: no root, no HOME.
+nobody = tree.folder / "nobody"
+nobody.mkdir(mode=0o777)
+nobody.chmod(0o777)
+tree.folder.chmod(0o755)
+user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] \
+    if os.geteuid() == 0 else []
+done = run(*user, tree.lamina, "selftest", "--op", "relu", HOME="/nonexistent",
+           XDG_CACHE_HOME=nobody, POCL_CACHE_DIR=nobody / "pocl")
+check("no root, no home: selftest", done.returncode == 0, done)
+
+# Nothing it is made of can speak to a network: no telemetry, no downloads.
+for file in [tree.lamina, tree.libdir / "liblamina.so.1",
+             *sorted((tree.libdir / "lamina").rglob("*.so"))]:
+    done = run("nm", "-D", "--undefined-only", file)
+    found = re.findall(r" U (socket|connect|sendto?|getaddrinfo|curl_\w+)\b",
+                       done.stdout)
+    if found or done.returncode or file == tree.lamina:
+        check(f"no network in {file.name}: {found or 'none'}",
+              not found and done.returncode == 0, done)
 
 # A network that is worth nothing but quick to have.
 done = run("lamina", "train", "unet-small", "--data", "phantom:12:64:1",
@@ -108,6 +130,17 @@ with lamina.Network("run", log=lambda *m: messages.append(m)) as network:
             call()
         except (lamina.Error, ValueError) as e:
             result["errors"].append([getattr(e, "status", 0), str(e)])
+# A context for each thread; ctypes lets others run during a call.
+import threading
+found = []
+def work():
+    with lamina.Network("run") as network:
+        for _ in range(3):
+            found.append(bytes(network.predict_file(scan).data))
+threads = [threading.Thread(target=work) for _ in range(2)]
+for t in threads: t.start()
+for t in threads: t.join()
+result["threads"] = len(found) == 6 and set(found) == {{bytes(file.data)}}
 print(json.dumps(result))
 """)
 done = run(sys.executable, "use.py", **python)
@@ -117,6 +150,7 @@ if check("Python runs", done.returncode == 0, done):
     check("Python: shapes", result["shape"] == [1, 80, 80] == result["tiles"]
           and result["size"] == [64, 64] and result["device"], done)
     check("Python: rows and array agree", result["rows"], done)
+    check("Python: two threads, a context each", result["threads"], done)
     check("Python: errors", [e[0] for e in result["errors"]] ==
           [-8, -13, -2, 0, -10, -6], done)
 check("Python: below 200 lines", len((root / "python/lamina.py").read_text()
