@@ -31,7 +31,7 @@ void lam_context_destroy(struct lam_context *ctx)
 
 const char *lam_error(const struct lam_context *ctx)
 {
-    return ctx->code ? ctx->error : "";
+    return !ctx ? "out of memory" : ctx->code ? ctx->error : "";
 }
 
 void lam_context_set_log(struct lam_context *ctx, lam_log_function *log,
@@ -51,6 +51,10 @@ int lam_network_open(struct lam_context *ctx, const char *path,
     lam_error_clear(ctx);
     if (!n)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    if (!path) {
+        free(n);
+        return lam_fail(ctx, LAM_EUSAGE, "no checkpoint was named");
+    }
     n->ctx = ctx;
     err = lam_trained_open(ctx, path, device, true, &n->trained);
     if (err) {
@@ -143,6 +147,8 @@ int lam_network_predict_file(struct lam_network *network, const char *path,
 
     *map = (struct lam_map){0};
     lam_error_clear(network->ctx);
+    if (!path)
+        return lam_fail(network->ctx, LAM_EUSAGE, "no image was named");
     err = lam_trained_read(network->ctx, &network->trained, path, &image,
                            &normal);
     if (!err)

@@ -52,7 +52,8 @@ struct lam_context; // holds the error
 LAM_API struct lam_context *lam_context_create(void);
 LAM_API void lam_context_destroy(struct lam_context *ctx);
 // The sentence of the last call that failed: what was found, what was wanted.
-// "" after a call that did not. Valid until the next call.
+// "" after a call that did not; "out of memory" of NULL, a context that could
+// not be created. Valid until the next call.
 LAM_API const char *lam_error(const struct lam_context *ctx);
 
 enum lam_level { LAM_LOG_DEBUG, LAM_LOG_INFO, LAM_LOG_WARNING };

@@ -41,6 +41,9 @@ static void refuse(struct lam_registry *registry,
 
 static void check_plugins(struct lam_registry *registry)
 {
+    static const struct lam_param params[] = {
+        {.name = "late", .kind = LAM_PARAM_REAL, .offset = 8, .def = "0"}, {0}};
+    const char *origin = "";
     struct lam_layer_type type = good;
     const struct lam_layer_type *types[] = {&type, NULL};
     struct lam_plugin plugin = {.abi_version = LAM_ABI_VERSION,
@@ -68,7 +71,14 @@ static void check_plugins(struct lam_registry *registry)
     type.max_in = 99;
     refuse(registry, &plugin, "takes 1 to 99 inputs");
     type.max_in = 1;
+    type.params = params;
+    type.config_size = 12; // the number begins at 8 and ends at 16
+    refuse(registry, &plugin, "'late' lies outside the config struct of 12");
+    type.config_size = 16;
     CHECK_INT(lam_registry_add(registry, &plugin, "second"), LAM_OK);
+    CHECK(lam_registry_plugin_at(registry, 1, &origin) == &plugin);
+    CHECK_STR(origin, "second");
+    CHECK(lam_registry_plugin_at(registry, 2, NULL) == NULL);
 }
 
 static void check_files(struct lam_registry *registry)

@@ -9,7 +9,8 @@ if ! pkg-config --exists lamina 2>/dev/null; then
     apt-get install -y -qq --no-install-recommends git ca-certificates
     git clone --quiet --depth 1 "$LAMINA" build-lamina
     build-lamina/tools/setup/install-deps.sh
-    meson setup build-lamina/build build-lamina --buildtype=release -Dtests=false
+    meson setup build-lamina/build build-lamina --libdir=lib \
+        --buildtype=release -Dtests=false
     meson install -C build-lamina/build --quiet
     ldconfig
 fi
