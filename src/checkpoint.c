@@ -10,6 +10,10 @@
 
 enum { MAX_META = 20 };
 
+const struct lam_intensity lam_intensity_none = {
+    .low = 0.0, .high = 65535.0, .mean = 0.0, .std = 1.0};
+const struct lam_progress lam_progress_none = {.best = -1.0, .threshold = 0.5};
+
 struct collector {
     struct lam_stored *tensors;
     int n;
@@ -99,16 +103,14 @@ static void meta_int(struct meta *m, const char *key, int64_t value)
     meta_text(m, key, m->numbers[m->n]);
 }
 
-int lam_checkpoint_write(struct lam_session *session,
-                         const struct lam_graph *graph,
-                         const struct lam_optimizer_type *optimizer,
-                         const char *model_text, const char *data,
-                         const struct lam_intensity *intensity,
-                         const struct lam_progress *progress, const char *path)
+int lam_checkpoint_write_tensors(struct lam_context *ctx,
+                                 const struct lam_stored *tensors, int n,
+                                 const char *model_text, const char *data,
+                                 const struct lam_intensity *intensity,
+                                 const struct lam_progress *progress,
+                                 const char *path)
 {
-    struct collector c = {0};
     struct meta m = {.n = 0};
-    int err = collect(session, graph, optimizer, &c);
 
     meta_text(&m, "format", "lamina 1");
     meta_text(&m, "model", model_text);
@@ -123,9 +125,23 @@ int lam_checkpoint_write(struct lam_session *session,
     meta_real(&m, "best", progress->best);
     meta_int(&m, "best_epoch", progress->best_epoch);
     meta_real(&m, "threshold", progress->threshold);
+    return lam_safetensors_write(ctx, path, tensors, n, m.pairs, m.n);
+}
+
+int lam_checkpoint_write(struct lam_session *session,
+                         const struct lam_graph *graph,
+                         const struct lam_optimizer_type *optimizer,
+                         const char *model_text, const char *data,
+                         const struct lam_intensity *intensity,
+                         const struct lam_progress *progress, const char *path)
+{
+    struct collector c = {0};
+    int err = collect(session, graph, optimizer, &c);
+
     if (!err)
-        err = lam_safetensors_write(graph->ctx, path, c.tensors, c.n, m.pairs,
-                                    m.n);
+        err =
+            lam_checkpoint_write_tensors(graph->ctx, c.tensors, c.n, model_text,
+                                         data, intensity, progress, path);
     collector_free(&c);
     return err;
 }

@@ -17,6 +17,11 @@ struct lam_progress {
     double threshold;   // chosen on validation
 };
 
+// Of weights that were not trained here: pixels become 0 to 1, no best epoch,
+// threshold 1/2.
+extern const struct lam_intensity lam_intensity_none;
+extern const struct lam_progress lam_progress_none;
+
 struct lam_checkpoint {
     struct lam_safetensors *file;
     struct lam_progress progress;
@@ -32,6 +37,13 @@ int lam_checkpoint_write(struct lam_session *session,
                          const char *model_text, const char *data,
                          const struct lam_intensity *intensity,
                          const struct lam_progress *progress, const char *path);
+// The same from weights on the host.
+int lam_checkpoint_write_tensors(struct lam_context *ctx,
+                                 const struct lam_stored *tensors, int n,
+                                 const char *model_text, const char *data,
+                                 const struct lam_intensity *intensity,
+                                 const struct lam_progress *progress,
+                                 const char *path);
 int lam_checkpoint_read(struct lam_context *ctx, const char *path,
                         struct lam_checkpoint *checkpoint);
 void lam_checkpoint_close(struct lam_checkpoint *checkpoint);

@@ -1,13 +1,12 @@
 #include "safetensors.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "file.h"
 #include "sha256.h"
 #include "shape.h"
 
@@ -71,55 +70,30 @@ static char *make_header(const struct lam_stored *tensors, int n_tensors,
     return text;
 }
 
-static void sync_folder(const char *path)
-{
-    char folder[1024];
-    const char *slash = strrchr(path, '/');
-    int fd;
-
-    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1,
-             slash ? path : ".");
-    fd = open(folder, O_RDONLY);
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-}
-
 int lam_safetensors_write(struct lam_context *ctx, const char *path,
                           const struct lam_stored *tensors, int n_tensors,
                           const struct lam_pair *metadata, int n_metadata)
 {
-    char temporary[1100];
     char *header = make_header(tensors, n_tensors, metadata, n_metadata);
+    struct lam_piece *pieces = calloc((size_t)n_tensors + 2, sizeof(*pieces));
     unsigned char length[8];
-    FILE *file;
-    bool ok;
+    int err;
 
-    if (!header)
+    if (!header || !pieces) {
+        free(header);
+        free(pieces);
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
-    snprintf(temporary, sizeof(temporary), "%s.part", path);
-    file = fopen(temporary, "wb");
-    ok = file != NULL;
+    }
     little_endian(strlen(header), length);
-    ok = ok && fwrite(length, 8, 1, file) == 1;
-    ok = ok && fwrite(header, 1, strlen(header), file) == strlen(header);
-    for (int i = 0; i < n_tensors && ok; i++) {
-        const size_t bytes = lam_shape_bytes(&tensors[i].shape);
-
-        ok = fwrite(tensors[i].data, 1, bytes, file) == bytes;
-    }
-    ok = ok && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    if (file)
-        ok = fclose(file) == 0 && ok;
+    pieces[0] = (struct lam_piece){length, 8};
+    pieces[1] = (struct lam_piece){header, strlen(header)};
+    for (int i = 0; i < n_tensors; i++)
+        pieces[i + 2] = (struct lam_piece){tensors[i].data,
+                                           lam_shape_bytes(&tensors[i].shape)};
+    err = lam_file_write(ctx, path, pieces, n_tensors + 2);
     free(header);
-    if (!ok || rename(temporary, path)) {
-        remove(temporary);
-        return lam_fail(ctx, LAM_EFILE, "checkpoint %s cannot be written",
-                        path);
-    }
-    sync_folder(path);
-    return LAM_OK;
+    free(pieces);
+    return err;
 }
 
 static int fail(struct lam_context *ctx, const char *path, const char *name,

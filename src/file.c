@@ -1,0 +1,78 @@
+#include "file.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int lam_file_read(struct lam_context *ctx, const char *path, void **bytes,
+                  size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    long length = -1;
+    int err = LAM_OK;
+
+    *bytes = NULL;
+    *size = 0;
+    if (file && fseek(file, 0, SEEK_END) == 0)
+        length = ftell(file);
+    if (length < 0)
+        err = lam_fail(ctx, LAM_EFILE, "%s cannot be read", path);
+    else if (length > INT32_MAX)
+        err = lam_fail(ctx, LAM_EFILE, "%s is larger than 2 GiB", path);
+    if (!err) {
+        *bytes = malloc((size_t)length + 1);
+        *size = (size_t)length;
+        if (!*bytes)
+            err = lam_fail(ctx, LAM_EMEMORY, "out of memory");
+        else if (fseek(file, 0, SEEK_SET) ||
+                 fread(*bytes, 1, *size, file) != *size)
+            err = lam_fail(ctx, LAM_EFILE, "%s cannot be read", path);
+    }
+    if (file)
+        fclose(file);
+    if (err) {
+        free(*bytes);
+        *bytes = NULL;
+    }
+    return err;
+}
+
+static void sync_folder(const char *path)
+{
+    char folder[1024];
+    const char *slash = strrchr(path, '/');
+    int fd;
+
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1,
+             slash ? path : ".");
+    fd = open(folder, O_RDONLY);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+int lam_file_write(struct lam_context *ctx, const char *path,
+                   const struct lam_piece *pieces, int n)
+{
+    char temporary[1100];
+    FILE *file;
+    bool ok;
+
+    snprintf(temporary, sizeof(temporary), "%s.part", path);
+    file = fopen(temporary, "wb");
+    ok = file != NULL;
+    for (int i = 0; i < n && ok; i++)
+        ok = fwrite(pieces[i].data, 1, pieces[i].size, file) == pieces[i].size;
+    ok = ok && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    if (file)
+        ok = fclose(file) == 0 && ok;
+    if (!ok || rename(temporary, path)) {
+        remove(temporary);
+        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+    }
+    sync_folder(path);
+    return LAM_OK;
+}
