@@ -8,6 +8,7 @@
 #include "cmd.h"
 #include "overlay.h"
 #include "param.h"
+#include "predict_tensor.h"
 #include "trained.h"
 
 struct job {
@@ -16,6 +17,8 @@ struct job {
     const char *out;
     double threshold;
     int64_t tile, overlap;
+    const char *dumps[64];
+    int n_dumps;
     int n_done;
 };
 
@@ -66,13 +69,20 @@ static int predict_file(struct job *job, const char *path)
     struct lam_map map = {0};
     char name[256];
     float *pixels, *p = NULL;
-    int err = lam_trained_read(job->ctx, &job->trained, path, &image, &pixels);
+    int err;
 
-    if (err)
-        return err;
     snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path);
     if (strrchr(name, '.'))
         *strrchr(name, '.') = '\0';
+    if (predict_is_tensor(path)) {
+        err = predict_tensor(job->ctx, &job->trained, path, name, job->out,
+                             job->dumps, job->n_dumps);
+        job->n_done += !err;
+        return err;
+    }
+    err = lam_trained_read(job->ctx, &job->trained, path, &image, &pixels);
+    if (err)
+        return err;
     err = lam_predictor_run(job->trained.predictor, pixels, image->height,
                             image->width, (int)job->tile, (int)job->overlap,
                             &map);
@@ -82,6 +92,9 @@ static int predict_file(struct job *job, const char *path)
             p ? write_results(job, name, pixels, p, image->height, image->width)
               : lam_fail(job->ctx, LAM_EMEMORY, "out of memory");
     }
+    if (!err && job->n_dumps)
+        err = predict_dump(job->ctx, &job->trained, pixels, image->height,
+                           image->width, job->dumps, job->n_dumps);
     job->n_done += !err;
     free(p);
     free(map.data);
@@ -123,7 +136,9 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
     static const char usage[] =
         "lamina predict CHECKPOINT|RUN IMAGE|FOLDER... --out DIR [options]\n"
         "Writes NAME_mask.png, NAME_probability.pgm (16 bit) and "
-        "NAME_overlay.png.\n";
+        "NAME_overlay.png;\nof NAME.npy, a tensor [N, C, H, W] fed as it is, "
+        "each output as "
+        "NAME_OUTPUT.npy.\n";
     const char *device = NULL, *threshold = NULL, *tile = NULL, *overlap = NULL;
     struct job job = {.ctx = ctx};
     int no_tuning = 0, own_statistics = 0;
@@ -137,6 +152,8 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
          NULL, &tile, NULL, NULL},
         {"--overlap", "N", "pixels that tiles share (32)", NULL, &overlap, NULL,
          NULL},
+        {"--dump", "LAYER=FILE.npy", "what a layer gives, of one image", NULL,
+         NULL, job.dumps, &job.n_dumps},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
         {"--own-statistics", NULL,
@@ -155,6 +172,12 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
     if (n < 2 || !job.out)
         return lam_fail(ctx, LAM_EUSAGE,
                         "wanted a checkpoint, images and --out DIR");
+    if (job.n_dumps && n != 2)
+        return lam_fail(ctx, LAM_EUSAGE, "--dump is of one image, found %d",
+                        n - 1);
+    err = predict_check_dumps(ctx, job.dumps, job.n_dumps);
+    if (err)
+        return err;
     job.overlap = 32;
     if ((tile && (!lam_parse_int(tile, &job.tile) || job.tile < 16)) ||
         (overlap && (!lam_parse_int(overlap, &job.overlap) || job.overlap < 0)))

@@ -88,3 +88,89 @@ write("image", "p5wide.pgm", b"P5 2 1 4095\n\0\1\x0f\xff")
 write("image", "p6.ppm", b"P6 1 1 100\n\1\2\3")
 write("csv", "manifest", b"name,patient,split\na,p1,train\nb,p2,val\n")
 write("csv", "quoted", b'\xef\xbb\xbfname,"pa""ti\nent"\r\n"a,b",1\r\n\r\n')
+
+
+def field(number, value):
+    """A field of a protocol buffer: a number, a text, or a message's bytes."""
+    def varint(n):
+        n &= 2**64 - 1
+        low = b""
+        while n > 127:
+            low += bytes([n & 127 | 128])
+            n >>= 7
+        return low + bytes([n])
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    if isinstance(value, float):
+        return varint(number << 3 | 5) + struct.pack("<f", value)
+    if isinstance(value, str):
+        value = value.encode()
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def attribute(name, kind, value):
+    values = value if isinstance(value, list) else [value]
+    return field(5, field(1, name) + b"".join(
+        field({1: 2, 2: 3, 3: 4, 7: 8}[kind], v) for v in values) +
+        field(20, kind))
+
+
+def node(op, ins, outs, *attributes):
+    return field(1, b"".join(field(1, i) for i in ins) +
+                 b"".join(field(2, o) for o in outs) + field(4, op) +
+                 b"".join(attributes))
+
+
+def tensor(name, dims, kind, raw):
+    return field(5, b"".join(field(1, d) for d in dims) + field(2, kind) +
+                 field(8, name) + field(9, raw))
+
+
+def value(number, name, *dims):
+    shape = b"".join(field(1, field(1, d) if isinstance(d, int) else
+                           field(2, d)) for d in dims)
+    return field(number, field(1, name) + field(2, field(1, field(
+        1, 1) + field(2, shape))))
+
+
+def onnx(*parts):
+    return field(1, 7) + field(7, b"".join(parts) + field(2, "net") + value(
+        11, "x", "n", 2, "h", "w") + value(12, "y")) + field(
+        8, field(1, "") + field(2, 13))
+
+
+ones = struct.pack("<f", 1.0)
+write("onnx", "conv", onnx(
+    tensor("c.weight", [4, 2, 3, 3], 1, ones * 72), tensor("b", [4], 1, ones * 4),
+    node("Conv", ["x", "c.weight", "b"], ["a"], attribute("pads", 7, [1] * 4),
+         attribute("strides", 7, [2, 2])),
+    node("Relu", ["a"], ["r"]),
+    node("BatchNormalization", ["r", "b", "b", "b", "b"], ["n"],
+         attribute("epsilon", 1, 0.001)),
+    node("Clip", ["n", "", ""], ["y"])))
+write("onnx", "resize", onnx(
+    tensor("two", [1], 7, struct.pack("<q", 2)),
+    tensor("four", [1], 7, struct.pack("<q", 4)),
+    tensor("low", [], 1, bytes(4)),
+    node("MaxPool", ["x"], ["p"], attribute("kernel_shape", 7, [2, 2]),
+         attribute("strides", 7, [2, 2])),
+    node("Shape", ["x"], ["s"]), node("Slice", ["s", "two", "four"], ["hw"]),
+    node("Shape", ["p"], ["q"]), node("Gather", ["q", "two"], ["g"]),
+    node("Concat", ["g", "hw"], ["all"], attribute("axis", 2, 0)),
+    node("Concat", ["p", "p"], ["c"], attribute("axis", 2, 1)),
+    node("Resize", ["c", "", "", "all"], ["u"], attribute("mode", 3, "linear")),
+    node("Clip", ["c", "low"], ["y"])))
+write("onnx", "dense", onnx(
+    tensor("w", [512, 3], 1, ones * 1536), tensor("shape", [2], 7, struct.pack(
+        "<qq", 0, -1)), tensor("s", [3], 1, ones * 3),
+    node("Reshape", ["x", "shape"], ["f"]), node("MatMul", ["f", "w"], ["m"]),
+    node("Mul", ["m", "s"], ["t"]), node("Softmax", ["t"], ["y"])))
+for name, text, data in (
+        ("f4", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }",
+         ones * 6),
+        ("u1", "{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }",
+         b"abcd"),
+        ("i8", "{'descr': '<i8', 'fortran_order': False, 'shape': (), }",
+         bytes(8))):
+    write("npy", name, b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) +
+          text.encode() + data)
