@@ -7,7 +7,7 @@
 
 #include "cells.h"
 
-static const char *find_file(const char *path, char *text, size_t size)
+const char *lam_trained_file(const char *path, char *text, size_t size)
 {
     static const char *const names[] = {"best.safetensors", "last.safetensors"};
     struct stat info;
@@ -30,7 +30,7 @@ int lam_trained_open(struct lam_context *ctx, const char *path,
     int err;
 
     *t = (struct lam_trained){0};
-    err = lam_checkpoint_read(ctx, find_file(path, file, sizeof(file)),
+    err = lam_checkpoint_read(ctx, lam_trained_file(path, file, sizeof(file)),
                               &t->checkpoint);
     if (err)
         return err;

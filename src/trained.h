@@ -15,6 +15,10 @@ struct lam_trained {
     struct lam_metrics_options metrics;
 };
 
+// The checkpoint that a path stands for: itself, or a run folder's best, else
+// its last; in text, or path itself.
+const char *lam_trained_file(const char *path, char *text, size_t size);
+
 // path: a checkpoint, or a run folder (its best, else its last). With tuned,
 // what `lamina tune` has measured is used.
 int lam_trained_open(struct lam_context *ctx, const char *path,

@@ -17,6 +17,8 @@ int cmd_devices(struct lam_context *ctx, int argc, char **argv);
 int cmd_evaluate(struct lam_context *ctx, int argc, char **argv);
 int cmd_experiment(struct lam_context *ctx, int argc, char **argv);
 int cmd_inspect(struct lam_context *ctx, int argc, char **argv);
+int cmd_export(struct lam_context *ctx, int argc, char **argv);
+int cmd_import(struct lam_context *ctx, int argc, char **argv);
 int cmd_layers(struct lam_context *ctx, int argc, char **argv);
 int cmd_plugin(struct lam_context *ctx, int argc, char **argv);
 int cmd_predict(struct lam_context *ctx, int argc, char **argv);

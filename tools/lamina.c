@@ -16,6 +16,8 @@ static const struct verb {
     {"experiment", "train with several changes and seeds, and compare",
      cmd_experiment},
     {"report", "write a page about a run", cmd_report},
+    {"export", "write a network as ONNX or safetensors", cmd_export},
+    {"import", "read a network from an ONNX file", cmd_import},
     {"bench", "measure a training step, inference or a layer", cmd_bench},
     {"tune", "find the fastest kernels for a model", cmd_tune},
     {"check", "check model files, without a device", cmd_check},
