@@ -11,6 +11,33 @@ kernel void core_add(global real *restrict y, const global real *restrict x,
         y[i] += a * x[i];
 }
 
+// halves = x, n floats, to the nearest half, ties to even; what is beyond the
+// largest half becomes that.
+kernel void core_narrow(global half *restrict halves,
+                        const global real *restrict x, const long n,
+                        const int chunk)
+{
+    const real most = REAL(65504.0);
+    const long first = (long)get_global_id(0) * chunk;
+    const long last = min(first + chunk, n);
+
+    for (long i = first; i < last; i++)
+        vstore_half_rte(x[i] > most ? most : x[i] < -most ? -most : x[i], i,
+                        halves);
+}
+
+// y = halves, n of them, exactly.
+kernel void core_widen(global real *restrict y,
+                       const global half *restrict halves, const long n,
+                       const int chunk)
+{
+    const long first = (long)get_global_id(0) * chunk;
+    const long last = min(first + chunk, n);
+
+    for (long i = first; i < last; i++)
+        y[i] = vload_half(i, halves);
+}
+
 // n words of 32 bits become even, odd, even, ... A kernel and not the driver's
 // fill, because checkers of kernels take what a driver fills for uninitialised.
 kernel void core_fill(global uint *restrict y, const uint even, const uint odd,

@@ -96,6 +96,11 @@ static void bind_node(struct lam_session *s, int i)
         t->kept[k] = t->in[k];
         if (s->plan->again[node->in[k]] >= 0)
             t->kept[k].buffer = tenant_buffer(s, s->plan->again[node->in[k]]);
+        t->again_in[k] = t->in[k];
+        if (np->wide_in[k] >= 0)
+            t->kept[k].buffer = tenant_buffer(s, np->wide_in[k]);
+        if (np->wide_again[k] >= 0)
+            t->again_in[k].buffer = tenant_buffer(s, np->wide_again[k]);
         if (np->wants[k])
             t->d_in[k].buffer = tenant_buffer(
                 s, np->sum[k] >= 0 ? np->sum[k] : s->plan->grad[node->in[k]]);
@@ -104,6 +109,9 @@ static void bind_node(struct lam_session *s, int i)
         t->out[k].shape = t->d_out[k].shape = node->shapes.out[k];
         t->out[k].buffer = tenant_buffer(s, s->plan->value[node->out[k]]);
         t->d_out[k].buffer = tenant_buffer(s, s->plan->grad[node->out[k]]);
+        t->kept_out[k] = t->out[k];
+        if (np->wide_out[k] >= 0)
+            t->kept_out[k].buffer = tenant_buffer(s, np->wide_out[k]);
     }
     t->again = t->out[0];
     t->again.buffer = tenant_buffer(s, s->plan->again[node->out[0]]);
@@ -141,7 +149,7 @@ void lam_session_io(const struct lam_session *s, int i, int pass,
                           .n_weight = node->shapes.n_weight,
                           .n_aux = node->shapes.n_aux,
                           .in = pass == LAM_PASS_RUN ? t->in : t->kept,
-                          .out = t->out,
+                          .out = pass == LAM_PASS_RUN ? t->out : t->kept_out,
                           .weight = t->weight,
                           .aux = t->aux,
                           .training = s->graph->training,
@@ -241,6 +249,10 @@ int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,
     err = make_buffers(s);
     if (!err)
         err = host->kernel(host, core_cl, "core_add", NULL, &s->add);
+    if (!err && options->keep_half)
+        err = host->kernel(host, core_cl, "core_narrow", NULL, &s->narrow);
+    if (!err && options->keep_half)
+        err = host->kernel(host, core_cl, "core_widen", NULL, &s->widen);
     for (int i = 0; i < graph->n_nodes && !err; i++)
         bind_node(s, i);
     for (int i = 0; i < graph->n_nodes && !err; i++)

@@ -27,6 +27,7 @@ struct lam_session_options {
     bool keep_all;        // no slot is shared: every value stays readable
     bool free_inputs;     // inputs need not survive a run: layers may work in
                           // place on them
+    bool keep_half;       // values that wait for backward wait as halves
     const char *variants; // asked for, see variants.h; NULL: none
     const struct lam_tuning *tuning; // what was measured; NULL: nothing
 };

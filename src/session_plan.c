@@ -21,6 +21,7 @@ void lam_session_plan_destroy(struct lam_session_plan *plan)
     free(plan->grad);
     free(plan->again);
     free(plan->again_before);
+    free(plan->half);
     free(plan->tenants);
     free(plan->slots);
     free(plan);
@@ -181,6 +182,30 @@ static int forward_last(const struct planner *p, int value)
     return last;
 }
 
+// Whether a value waits for backward as halves: where it waits long enough.
+static bool is_half(const struct planner *p, int value)
+{
+    enum { WORTH_IT = 3 }; // layers between its last reader and the loss
+    const struct lam_graph *graph = p->graph;
+    const struct lam_value *v = &graph->values[value];
+
+    return p->options->keep_half && !p->options->keep_all &&
+           v->shape.dtype == LAM_F32 && v->producer >= 0 && !v->is_output &&
+           value != p->options->loss && p->plan->again[value] < 0 &&
+           value_last(p, value) >= graph->n_nodes &&
+           forward_last(p, value) < graph->n_nodes - WORTH_IT;
+}
+
+// Room for a value to be widened to, at one time.
+static int plan_wide(struct planner *p, int value, int now)
+{
+    const struct lam_shape *shape = &p->graph->values[value].shape;
+
+    return p->plan->half[value] < 0
+               ? -1
+               : tenant_add(p, (int64_t)lam_shape_bytes(shape), now, now);
+}
+
 static void plan_values(struct planner *p)
 {
     const struct lam_graph *graph = p->graph;
@@ -198,6 +223,12 @@ static void plan_values(struct planner *p)
             plan->again_before[i] = first_reader(p, i);
             plan->again[i] = tenant_add(
                 p, bytes, backward_time(p, plan->again_before[i]), last);
+            last = forward_last(p, i);
+            for (int k = 0; k < node->shapes.n_in; k++)
+                plan->nodes[v->producer].wide_again[k] = plan_wide(
+                    p, node->in[k], backward_time(p, plan->again_before[i]));
+        } else if (is_half(p, i)) {
+            plan->half[i] = tenant_add(p, bytes / 2, v->producer, last);
             last = forward_last(p, i);
         }
         if (node && v->output == 0 && node->shapes.flags & LAM_RUN_INPLACE &&
@@ -221,6 +252,12 @@ static void plan_backward(struct planner *p, int i)
     struct lam_node_plan *np = &plan->nodes[i];
     const int now = backward_time(p, i);
 
+    for (int k = 0; k < node->shapes.n_in; k++)
+        if (node->shapes.backward_in >> k & 1)
+            np->wide_in[k] = plan_wide(p, node->in[k], now);
+    for (int k = 0; k < node->shapes.n_out; k++)
+        if (node->shapes.backward_out >> k & 1)
+            np->wide_out[k] = plan_wide(p, node->out[k], now);
     for (int k = 0; k < node->shapes.n_in; k++) {
         const int value = node->in[k];
         const struct lam_value *v = &graph->values[value];
@@ -327,7 +364,7 @@ static void clear_indices(struct lam_session_plan *plan,
                           const struct lam_graph *graph)
 {
     for (int i = 0; i < graph->n_values; i++)
-        plan->value[i] = plan->grad[i] = plan->again[i] = -1;
+        plan->value[i] = plan->grad[i] = plan->again[i] = plan->half[i] = -1;
     for (int i = 0; i < graph->n_nodes; i++) {
         struct lam_node_plan *np = &plan->nodes[i];
 
@@ -335,7 +372,9 @@ static void clear_indices(struct lam_session_plan *plan,
         for (int k = 0; k < LAM_MAX_AUX; k++)
             np->aux[k] = -1;
         for (int k = 0; k < LAM_MAX_IN; k++)
-            np->sum[k] = -1;
+            np->sum[k] = np->wide_in[k] = np->wide_again[k] = -1;
+        for (int k = 0; k < LAM_MAX_OUT; k++)
+            np->wide_out[k] = -1;
         for (int k = 0; k < LAM_MAX_WEIGHT; k++)
             np->weight_sum[k] = -1;
     }
@@ -348,8 +387,8 @@ int lam_session_plan_create(const struct lam_graph *graph,
     const size_t n_values = (size_t)graph->n_values + 1;
     const size_t n_nodes = (size_t)graph->n_nodes + 1;
     const size_t n_tenants =
-        3 * n_values +
-        n_nodes * (2 + LAM_MAX_AUX + LAM_MAX_IN + LAM_MAX_WEIGHT);
+        4 * n_values + n_nodes * (2 + LAM_MAX_AUX + 3 * LAM_MAX_IN +
+                                  LAM_MAX_OUT + LAM_MAX_WEIGHT);
     struct planner p = {.graph = graph, .options = options};
     const bool is_training = options->training && options->loss >= 0;
     int n_slots = -1;
@@ -363,10 +402,12 @@ int lam_session_plan_create(const struct lam_graph *graph,
     p.plan->grad = calloc(n_values, sizeof(*p.plan->grad));
     p.plan->again = calloc(n_values, sizeof(*p.plan->again));
     p.plan->again_before = calloc(n_values, sizeof(*p.plan->again_before));
+    p.plan->half = calloc(n_values, sizeof(*p.plan->half));
     p.plan->tenants = calloc(n_tenants, sizeof(*p.plan->tenants));
     p.plan->slots = calloc(n_tenants, sizeof(*p.plan->slots));
     if (!p.plan->nodes || !p.plan->value || !p.plan->grad || !p.plan->again ||
-        !p.plan->again_before || !p.plan->tenants || !p.plan->slots)
+        !p.plan->again_before || !p.plan->half || !p.plan->tenants ||
+        !p.plan->slots)
         goto fail;
     clear_indices(p.plan, graph);
     for (int i = 0; i < graph->n_nodes; i++) {

@@ -17,6 +17,9 @@ struct lam_node_plan {
     int aux[LAM_MAX_AUX], run_scratch, backward_scratch;
     int sum[LAM_MAX_IN];            // d_in[i] before it is added
     int weight_sum[LAM_MAX_WEIGHT]; // d_weight[i] before it is added
+    // in[i] and out[i] as its backward reads them, in[i] as it is made again
+    // from it, where they were kept as halves.
+    int wide_in[LAM_MAX_IN], wide_out[LAM_MAX_OUT], wide_again[LAM_MAX_IN];
 };
 
 struct lam_session_plan {
@@ -26,6 +29,7 @@ struct lam_session_plan {
     // second tenants, -1 where there is none, and the node before whose
     // backward that is done.
     int *again, *again_before;
+    int *half; // tenants of halves that wait for backward
     struct lam_tenant *tenants;
     int n_tenants;
     int64_t *slots; // bytes

@@ -69,13 +69,69 @@ static int call_run(struct lam_session *s, int i, struct lam_io *io)
     return err;
 }
 
+// Enqueues a kernel over n elements, whose last two arguments are n and how
+// many a work-item takes.
+static int launch_elements(struct lam_session *s, struct lam_kernel *kernel,
+                           struct lam_arg *args, int n_args, int64_t n)
+{
+    const struct lam_host *host = s->graph->host;
+    const bool is_cpu = host->device.kind == LAM_DEVICE_CPU;
+    const int chunk = is_cpu ? 4096 : 4;
+    // Some drivers compile a kernel anew for each size of a group.
+    const size_t local[3] = {is_cpu ? 1 : 64, 1, 1};
+    const size_t groups =
+        ((size_t)((n + chunk - 1) / chunk) + local[0] - 1) / local[0];
+    const size_t global[3] = {groups * local[0], 1, 1};
+
+    args[n_args] = (struct lam_arg)LAM_ARG_LONG(n);
+    args[n_args + 1] = (struct lam_arg)LAM_ARG_INT(chunk);
+    return host->launch(host, kernel, args, n_args + 2, global, local);
+}
+
+// Between a value and its halves.
+static int convert(struct lam_session *s, struct lam_kernel *kernel, int value,
+                   const struct lam_tensor *wide)
+{
+    const struct lam_tensor halves = {
+        .buffer = s->slots[s->plan->tenants[s->plan->half[value]].slot]};
+    const bool narrows = kernel == s->narrow;
+    struct lam_arg args[4] = {LAM_ARG_TENSOR(narrows ? &halves : wide),
+                              LAM_ARG_TENSOR(narrows ? wide : &halves)};
+
+    return launch_elements(s, kernel, args, 2,
+                           lam_shape_elements(&wide->shape));
+}
+
 static int run_node(struct lam_session *s, int i, uint64_t seed)
 {
+    const struct lam_node *node = &s->graph->nodes[i];
     struct lam_io io;
+    int err;
 
     lam_session_io(s, i, LAM_PASS_RUN, &io);
-    io.seed = lam_rng_hash(seed, s->graph->nodes[i].name);
-    return call_run(s, i, &io);
+    io.seed = lam_rng_hash(seed, node->name);
+    err = call_run(s, i, &io);
+    for (int k = 0; k < node->shapes.n_out && !err; k++)
+        if (s->plan->half[node->out[k]] >= 0)
+            err = convert(s, s->narrow, node->out[k], &s->tensors[i].out[k]);
+    return err;
+}
+
+// Brings back what backward of node i reads and was kept as halves.
+static int widen(struct lam_session *s, int i)
+{
+    const struct lam_node *node = &s->graph->nodes[i];
+    const struct lam_node_plan *np = &s->plan->nodes[i];
+    int err = LAM_OK;
+
+    for (int k = 0; k < node->shapes.n_in && !err; k++)
+        if (np->wide_in[k] >= 0)
+            err = convert(s, s->widen, node->in[k], &s->tensors[i].kept[k]);
+    for (int k = 0; k < node->shapes.n_out && !err; k++)
+        if (np->wide_out[k] >= 0)
+            err =
+                convert(s, s->widen, node->out[k], &s->tensors[i].kept_out[k]);
+    return err;
 }
 
 // Makes the inputs of node i again that were not kept for its backward pass.
@@ -91,8 +147,15 @@ static int run_again(struct lam_session *s, int i)
 
         if (s->plan->again[value] < 0 || s->plan->again_before[value] != i)
             continue;
+        for (int m = 0; m < graph->nodes[producer].shapes.n_in && !err; m++)
+            if (s->plan->nodes[producer].wide_again[m] >= 0)
+                err = convert(s, s->widen, graph->nodes[producer].in[m],
+                              &s->tensors[producer].again_in[m]);
+        if (err)
+            break;
         lam_session_io(s, producer, LAM_PASS_RUN, &io);
         io.seed = lam_rng_hash(s->seed, graph->nodes[producer].name);
+        io.in = s->tensors[producer].again_in;
         io.out = &s->tensors[producer].again;
         io.scratch = (struct lam_tensor){0};
         io.again = 1;
@@ -115,21 +178,10 @@ int lam_session_forward(struct lam_session *s, uint64_t seed)
 static int add_to(struct lam_session *s, const struct lam_tensor *y,
                   const struct lam_tensor *x, double a)
 {
-    const struct lam_host *host = s->graph->host;
-    const int64_t n = lam_shape_elements(&y->shape);
-    const bool is_cpu = host->device.kind == LAM_DEVICE_CPU;
-    const int chunk = is_cpu ? 4096 : 4;
-    // Some drivers compile a kernel anew for each size of a group.
-    const size_t local[3] = {is_cpu ? 1 : 64, 1, 1};
-    const size_t groups =
-        ((size_t)((n + chunk - 1) / chunk) + local[0] - 1) / local[0];
-    const size_t global[3] = {groups * local[0], 1, 1};
-    const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(y), LAM_ARG_TENSOR(x),  LAM_ARG_REAL(a),
-        LAM_ARG_LONG(n),   LAM_ARG_INT(chunk),
-    };
+    struct lam_arg args[5] = {LAM_ARG_TENSOR(y), LAM_ARG_TENSOR(x),
+                              LAM_ARG_REAL(a)};
 
-    return host->launch(host, s->add, args, 5, global, local);
+    return launch_elements(s, s->add, args, 3, lam_shape_elements(&y->shape));
 }
 
 // Where a variant serves one half of backward, the plain one gets the other
@@ -227,6 +279,8 @@ int lam_session_backward(struct lam_session *s, double scale, bool first)
     for (int i = s->graph->n_nodes - 1; i >= 0 && !err; i--)
         if (s->plan->nodes[i].runs_backward) {
             err = run_again(s, i);
+            if (!err)
+                err = widen(s, i);
             if (!err)
                 err = backward_node(s, i, first);
         }

@@ -11,8 +11,10 @@ struct weight_buffers {
 
 struct node_tensors {
     struct lam_tensor in[LAM_MAX_IN], out[LAM_MAX_OUT];
-    struct lam_tensor kept[LAM_MAX_IN]; // in, as backward finds it
-    struct lam_tensor again;            // out[0], made again
+    // in and out as backward finds them, in as what out[0] is made again from.
+    struct lam_tensor kept[LAM_MAX_IN], kept_out[LAM_MAX_OUT];
+    struct lam_tensor again_in[LAM_MAX_IN];
+    struct lam_tensor again; // out[0], made again
     struct lam_tensor weight[LAM_MAX_WEIGHT], aux[LAM_MAX_AUX];
     struct lam_tensor d_in[LAM_MAX_IN], d_out[LAM_MAX_OUT];
     struct lam_tensor d_weight[LAM_MAX_WEIGHT];
@@ -31,7 +33,7 @@ struct lam_session {
     struct node_tensors *tensors;   // by node
     int n_slots;                    // of the optimiser
     struct lam_optimizer optimizer;
-    struct lam_kernel *add;
+    struct lam_kernel *add, *narrow, *widen;
     uint64_t weights_version;
     uint64_t seed; // of the last forward
 };

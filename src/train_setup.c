@@ -10,6 +10,8 @@
 #include "shape.h"
 #include "trainer.h"
 
+static const char *const keep_names[] = {"float", "half", NULL};
+
 const struct lam_param lam_train_params[] = {
     LAM_SCHEDULE_PARAMS(struct lam_train_config, schedule),
     {"batch", LAM_PARAM_INT, offsetof(struct lam_train_config, batch), "4", 1,
@@ -23,6 +25,9 @@ const struct lam_param lam_train_params[] = {
     {"micro_batch", LAM_PARAM_INT,
      offsetof(struct lam_train_config, micro_batch), "0", 0, 65536, NULL,
      "images on the device at once; 0: as many as fit", 0},
+    {"keep", LAM_PARAM_CHOICE, offsetof(struct lam_train_config, keep), "float",
+     0, 0, keep_names, "how values wait for the backward pass: float or half",
+     0},
     {"eval_every", LAM_PARAM_INT, offsetof(struct lam_train_config, eval_every),
      "1", 0, 1000000, NULL, "epochs between validations; 0: never", 0},
     {"save_every", LAM_PARAM_INT, offsetof(struct lam_train_config, save_every),
@@ -200,6 +205,7 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
         .optimizer = t->optimizer,
         .optimizer_config = t->optimizer_config,
         .micro_batches = t->config.batch / micro_batch,
+        .keep_half = t->config.keep != 0,
         .variants = t->options->variants ? t->options->variants : t->kernels,
         .tuning = lam_queue_tuning(t->queue)};
     struct lam_memory memory;

@@ -50,6 +50,7 @@ counted([lamina, "selftest", "--exact", "500" if is_long else "60"])
 counted([sys.executable, root / "tests/run/train.py", build,
          "50" if is_long else "3"])
 counted([sys.executable, root / "tests/run/bench.py", build])
+counted([sys.executable, root / "tests/run/half.py", build])
 counted([sys.executable, root / "tests/run/tune.py", build,
          *(["--long"] if is_long else [])])
 counted([sys.executable, root / "tests/run/networks.py", build])

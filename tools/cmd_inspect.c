@@ -70,12 +70,14 @@ static int print_memory(struct lam_context *ctx, const struct blueprint *b,
                         int batch)
 {
     const char *optimizer = lam_model_get(b->model, "optimizer", "type");
+    const char *keep = lam_model_get(b->model, "train", "keep");
     const struct lam_session_options options = {
         .training = 1,
         .loss = b->loss,
         .optimizer =
             lam_registry_optimizer(b->registry, optimizer ? optimizer : "adam"),
-        .micro_batches = 1};
+        .micro_batches = 1,
+        .keep_half = keep && strcmp(keep, "half") == 0};
     struct lam_memory m;
     const int err = lam_session_memory(b->graph, &options, &m);
 
