@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_NESTING = 16, MAX_ROWS = 20000 };
+#include "rng.h"
+
+enum { MAX_NESTING = 16, MAX_ROWS = 4000 };
 
 struct scope {
     const struct scope *parent;
@@ -25,18 +27,24 @@ static int no_memory(const struct lam_model *model)
 
 static bool is_value(const struct lam_model *model, const char *name)
 {
+    const uint64_t hash = lam_rng_hash(0, name);
+
     if (lam_yaml_get(lam_yaml_get(model->tree, "inputs"), name))
         return true;
     for (int i = 0; i < model->n_rows; i++)
-        if (strcmp(model->rows[i].name, name) == 0)
+        if (model->rows[i].hash == hash &&
+            strcmp(model->rows[i].name, name) == 0)
             return true;
     return false;
 }
 
 static const char *alias_of(const struct lam_model *model, const char *name)
 {
+    const uint64_t hash = lam_rng_hash(0, name);
+
     for (int i = 0; i < model->n_aliases; i++)
-        if (strcmp(model->aliases[i].name, name) == 0)
+        if (model->aliases[i].hash == hash &&
+            strcmp(model->aliases[i].name, name) == 0)
             return model->aliases[i].target;
     return NULL;
 }
@@ -191,6 +199,7 @@ static int add_alias(struct lam_model *model, const char *name,
     model->aliases = grown;
     grown[model->n_aliases].name = strdup(name);
     grown[model->n_aliases].target = strdup(target);
+    grown[model->n_aliases].hash = lam_rng_hash(0, name);
     if (!grown[model->n_aliases].name || !grown[model->n_aliases].target) {
         free(grown[model->n_aliases].name);
         free(grown[model->n_aliases].target);
@@ -349,7 +358,8 @@ static int add_row(struct lam_model *model, struct lam_yaml *row,
         .settings = lam_yaml_make(LAM_YAML_MAP, NULL),
         .is_frozen = frozen && strcmp(frozen, "true") == 0,
         .line = row->line,
-        .column = row->column};
+        .column = row->column,
+        .hash = lam_rng_hash(0, full)};
     model->n_rows++;
     if (!added->name || !added->type || !added->settings)
         return no_memory(model);

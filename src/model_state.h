@@ -14,11 +14,13 @@ struct lam_model_row {
     struct lam_yaml *settings; // a map
     bool is_frozen;
     int line, column;
+    uint64_t hash; // of the name: thousands are compared with all others
 };
 
 // The name of a block's use stands for its last layer.
 struct lam_model_alias {
     char *name, *target;
+    uint64_t hash; // of the name
 };
 
 struct lam_model {

@@ -4,7 +4,12 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { MAX_BYTES = 1 << 20, MAX_DEPTH = 64, MAX_EVENTS = 100000 };
+enum {
+    MAX_BYTES = 1 << 20,
+    MAX_DEPTH = 64,
+    MAX_EVENTS = 100000,
+    MAX_KEYS = 1000 // of a mapping; each is compared with all before it
+};
 
 struct reader {
     struct lam_context *ctx;
@@ -255,6 +260,8 @@ static int read_items(struct reader *r, struct lam_yaml *parent, int depth)
             err = read_node(r, &event, depth, &key);
             if (!err && key->kind != LAM_YAML_SCALAR)
                 err = fail_mark(r, &mark, "a key must be a word");
+            if (!err && parent->n_items == MAX_KEYS)
+                err = fail_mark(r, &mark, "a mapping of more than 1000 keys");
             if (!err && lam_yaml_get(parent, key->text))
                 err = lam_fail(r->ctx, LAM_EMODEL,
                                "%s:%d:%d: key '%.80s' is there twice", r->name,

@@ -35,7 +35,7 @@ for target in targets:
         done = subprocess.run(
             [build / "tests" / "fuzz" / f"fuzz_{target}", corpus,
              build / "tests" / "fuzz" / "seeds" / target,
-             root / "tests" / "fuzz" / "found" / target,
+             *(root / "tests" / "fuzz" / "found").glob(target),
              f"-dict={words}", f"-artifact_prefix={found}/", "-timeout=10",
              "-rss_limit_mb=256", "-max_len=20000", "-print_final_stats=1",
              f"-max_total_time={min(left, 60)}"],
