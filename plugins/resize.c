@@ -10,6 +10,7 @@
 // Bilinear clamps at the border; nothing is smoothed when shrinking.
 #include "lam/plugin.h"
 
+#include "flat.h"
 #include "resize.cl.h"
 
 enum { NEAREST, BILINEAR };
@@ -115,12 +116,17 @@ static int resize_prepare(struct lam_layer *layer, const struct lam_io *io)
     const char *const forward[] = {"resize_nearest", "resize_bilinear"};
     const char *const backward[] = {"resize_nearest_backward",
                                     "resize_bilinear_backward"};
-    int err = host->kernel(host, resize_cl, forward[config->mode], NULL,
+    const int64_t *in = io->in[0].shape.dim, *out = io->out[0].shape.dim;
+    // The largest number that arises is 4 * in * out, about.
+    const bool is_small = (in[2] + 4) * (out[2] + 4) < INT32_MAX / 4 &&
+                          (in[3] + 4) * (out[3] + 4) < INT32_MAX / 4;
+    const char *options =
+        is_small ? "-DINDEX=int -DINDEX2=int2" : "-DINDEX=long -DINDEX2=long2";
+    int err = host->kernel(host, resize_cl, forward[config->mode], options,
                            &state->forward);
 
-    (void)io;
     if (!err)
-        err = host->kernel(host, resize_cl, backward[config->mode], NULL,
+        err = host->kernel(host, resize_cl, backward[config->mode], options,
                            &state->backward);
     return err;
 }
@@ -132,8 +138,9 @@ static int resize_launch(struct lam_layer *layer, struct lam_kernel *kernel,
                          const struct lam_shape *out)
 {
     const struct resize_config *config = layer->config;
-    const size_t global[3] = {(size_t)dst->shape.dim[2],
-                              (size_t)(in->dim[0] * in->dim[1]), 1};
+    const struct flat cut =
+        flat_cut_rows(layer->host, dst->shape.dim[3], dst->shape.dim[2],
+                      in->dim[0] * in->dim[1]);
     const struct lam_arg args[] = {LAM_ARG_TENSOR(src),
                                    LAM_ARG_TENSOR(dst),
                                    LAM_ARG_INT(in->dim[2]),
@@ -141,9 +148,11 @@ static int resize_launch(struct lam_layer *layer, struct lam_kernel *kernel,
                                    LAM_ARG_INT(out->dim[2]),
                                    LAM_ARG_INT(out->dim[3]),
                                    LAM_ARG_INT(config->coordinates),
-                                   LAM_ARG_INT(rounding_of(config))};
+                                   LAM_ARG_INT(rounding_of(config)),
+                                   LAM_ARG_INT(cut.chunk)};
 
-    return layer->host->launch(layer->host, kernel, args, 8, global, NULL);
+    return layer->host->launch(layer->host, kernel, args, 9, cut.global,
+                               cut.local);
 }
 
 static int resize_run(struct lam_layer *layer, const struct lam_io *io)
