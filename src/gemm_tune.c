@@ -10,7 +10,7 @@
 #include "progress.h"
 #include "trial.h"
 
-enum { MAX_SETS = 32, MAX_SHAPE_ELEMENTS = 1 << 25 };
+enum { MAX_SETS = 32 };
 
 static const double bound = 2e-4;    // as for variants, see tune.c
 static const double worth_it = 0.98; // own parameters stay for less
@@ -36,95 +36,6 @@ struct job {
     float *reference[LAM_GEMM_SHAPES], *got;
     double best[LAM_GEMM_SHAPES];
 };
-
-static double products_of(const struct lam_gemm_shape *s)
-{
-    return (double)s->m * s->n * s->k;
-}
-
-// Keeps the largest, largest first.
-static void add_shape(struct lam_gemm_shape *shapes, int *n,
-                      const struct lam_gemm_shape *shape)
-{
-    const double size = products_of(shape) * shape->batch;
-    int at = 0;
-
-    for (int i = 0; i < *n; i++)
-        if (memcmp(&shapes[i], shape, sizeof(*shape)) == 0)
-            return;
-    while (at < *n && products_of(&shapes[at]) * shapes[at].batch >= size)
-        at++;
-    if (at == LAM_GEMM_SHAPES)
-        return;
-    if (*n < LAM_GEMM_SHAPES)
-        ++*n;
-    memmove(&shapes[at + 1], &shapes[at],
-            sizeof(*shapes) * (size_t)(*n - 1 - at));
-    shapes[at] = *shape;
-}
-
-static int record_gemm(const struct lam_host *host, const struct lam_gemm *g)
-{
-    struct lam_gemm_recorder *r = (struct lam_gemm_recorder *)host;
-    struct lam_gemm_shape s = {.m = g->m,
-                               .n = g->n,
-                               .k = g->k,
-                               .batch = g->batch,
-                               .trans_a = g->trans_a != 0,
-                               .trans_b = g->trans_b != 0,
-                               .shared_a = g->batch > 1 && g->stride_a == 0,
-                               .shared_b = g->batch > 1 && g->stride_b == 0};
-    const int64_t largest = (int64_t)s.n * (s.m > s.k ? s.m : s.k);
-
-    // Many images show no more than a few.
-    while (s.batch > 1 && largest * s.batch > MAX_SHAPE_ELEMENTS)
-        s.batch /= 2;
-    add_shape(r->shapes, &r->n, &s);
-    return r->inner->gemm(r->inner, g);
-}
-
-void lam_gemm_record(struct lam_gemm_recorder *r, const struct lam_host *host)
-{
-    *r = (struct lam_gemm_recorder){.host = *host, .inner = host};
-    r->host.gemm = record_gemm;
-}
-
-// "64x25600x128 batch 2 nt a-shared" after "products ", with commas between.
-static void print_shapes(const struct job *j, char *text, size_t size)
-{
-    size_t used = 0;
-
-    for (int i = 0; i < j->n && used < size; i++) {
-        const struct lam_gemm_shape *s = &j->shapes[i];
-
-        used += (size_t)snprintf(
-            text + used, size - used, "%s%dx%dx%d x%d %c%c%c%c", i ? ", " : "",
-            s->m, s->n, s->k, s->batch, s->trans_a ? 't' : 'n',
-            s->trans_b ? 't' : 'n', s->shared_a ? '1' : 'b',
-            s->shared_b ? '1' : 'b');
-    }
-}
-
-static void add_known_shapes(struct job *j, const char *others)
-{
-    const char *at = strstr(others, "products ");
-
-    for (at = at ? at + strlen("products ") : NULL; at;
-         at = strchr(at, ',') ? strchr(at, ',') + 2 : NULL) {
-        struct lam_gemm_shape s = {0};
-        char how[5] = "";
-
-        if (sscanf(at, "%dx%dx%d x%d %4s", &s.m, &s.n, &s.k, &s.batch, how) !=
-                5 ||
-            s.m < 1 || s.n < 1 || s.k < 1 || s.batch < 1)
-            return;
-        s.trans_a = how[0] == 't';
-        s.trans_b = how[1] == 't';
-        s.shared_a = how[2] == '1';
-        s.shared_b = how[3] == '1';
-        add_shape(j->shapes, &j->n, &s);
-    }
-}
 
 static struct lam_gemm gemm_of(const struct job *j,
                                const struct lam_gemm_shape *s)
@@ -323,7 +234,7 @@ static void list_sets(struct job *j)
 
 static int by_products(const void *a, const void *b)
 {
-    const double x = products_of(a), y = products_of(b);
+    const double x = lam_gemm_products(a), y = lam_gemm_products(b);
 
     return x < y ? -1 : x > y;
 }
@@ -332,8 +243,8 @@ static int by_products(const void *a, const void *b)
 // has the first n shapes, sorted, below it; 0 where there is none.
 static double size_between(const struct job *j, int n)
 {
-    const double low = n > 0 ? products_of(&j->shapes[n - 1]) : 0.0;
-    const double high = n < j->n ? products_of(&j->shapes[n]) : INFINITY;
+    const double low = n > 0 ? lam_gemm_products(&j->shapes[n - 1]) : 0.0;
+    const double high = n < j->n ? lam_gemm_products(&j->shapes[n]) : INFINITY;
     const double size = n < j->n ? floor(cbrt(high)) : floor(cbrt(low)) + 1.0;
 
     return size >= 1.0 && size * size * size > low && size * size * size <= high
@@ -408,10 +319,10 @@ static int save(struct job *j)
     char others[900], shapes[700];
     int err;
 
-    print_shapes(j, shapes, sizeof(shapes));
+    lam_gemm_shapes_print(j->shapes, j->n, shapes, sizeof(shapes));
     snprintf(others, sizeof(others),
-             "own %.3f; %d sets measured, %d refused, %d left; products %s",
-             r->own_ms, r->measured, r->refused, r->left, shapes);
+             "own %.3f; %d sets measured, %d refused, %d left; %s", r->own_ms,
+             r->measured, r->refused, r->left, shapes);
     err = lam_tuning_put_gemm(tuning, r->parameters, r->ms, others);
     return err ? err : lam_tuning_save(tuning);
 }
@@ -426,12 +337,12 @@ int lam_gemm_tune(struct lam_queue *queue, const struct lam_gemm_shape *shapes,
 
     *result = (struct lam_gemm_result){0};
     if (known)
-        add_known_shapes(&j, known->others);
+        lam_gemm_shapes_parse(known->others, j.shapes, &j.n);
     result->known = j.n > 0;
     for (int i = 0; i < n; i++) {
         const int before = j.n;
 
-        add_shape(j.shapes, &j.n, &shapes[i]);
+        lam_gemm_shapes_add(j.shapes, &j.n, &shapes[i]);
         result->known &= j.n == before;
     }
     if (result->known || j.n == 0) {

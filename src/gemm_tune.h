@@ -3,26 +3,8 @@
 #ifndef LAM_GEMM_TUNE_H
 #define LAM_GEMM_TUNE_H
 
+#include "gemm_shapes.h"
 #include "tune.h"
-
-enum { LAM_GEMM_SHAPES = 8 };
-
-// C = op(A) op(B), batch of them; *_shared: one matrix for all of the batch.
-struct lam_gemm_shape {
-    int m, n, k, batch;
-    int trans_a, trans_b, shared_a, shared_b;
-};
-
-// A host that notes which products it is asked for, and serves them: the
-// largest LAM_GEMM_SHAPES, largest first.
-struct lam_gemm_recorder {
-    struct lam_host host;
-    const struct lam_host *inner;
-    struct lam_gemm_shape shapes[LAM_GEMM_SHAPES];
-    int n;
-};
-void lam_gemm_record(struct lam_gemm_recorder *recorder,
-                     const struct lam_host *host);
 
 struct lam_gemm_result {
     int known;            // 1: all shapes were measured before, nothing is done

@@ -2,6 +2,7 @@
 // not may compute rubbish or read beyond its tiles.
 #include "gemm_sets.h"
 #include "check.h"
+#include "gemm_shapes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,41 @@ static void check_depth(const char *set, long depth, long items,
     CHECK_INT(depth % (items / get(set, loaders)), 0);
 }
 
+// What is printed is read back; the largest eight are kept, largest first.
+static void check_shapes(void)
+{
+    struct lam_gemm_shape shapes[LAM_GEMM_SHAPES], back[LAM_GEMM_SHAPES];
+    char text[700];
+    int n = 0, m = 0;
+
+    for (int i = 1; i <= 10; i++) {
+        const struct lam_gemm_shape s = {.m = 3,
+                                         .n = 1000 * i,
+                                         .k = 7,
+                                         .batch = i,
+                                         .trans_a = i % 2,
+                                         .shared_b = i % 3 == 0};
+
+        lam_gemm_shapes_add(shapes, &n, &s);
+        lam_gemm_shapes_add(shapes, &n, &s);
+    }
+    CHECK_INT(n, LAM_GEMM_SHAPES);
+    CHECK_INT(shapes[0].n, 10000);
+    CHECK_INT(shapes[7].n, 3000);
+    lam_gemm_shapes_print(shapes, n, text, sizeof(text));
+    CHECK_HAS(text, "products 3x10000x7 x10 nnbb, 3x9000x7 x9 tnb1, ");
+    lam_gemm_shapes_parse(text, back, &m);
+    CHECK_INT(m, n);
+    CHECK_INT(memcmp(shapes, back, sizeof(shapes)), 0);
+    m = 0;
+    lam_gemm_shapes_parse("products 3x0x7 x1 nnbb", back, &m);
+    lam_gemm_shapes_parse("own 1.0; none", back, &m);
+    CHECK_INT(m, 0);
+}
+
 int main(void)
 {
+    check_shapes();
     for (const char *const *s = lam_gemm_sets_copied; *s; s++) {
         const long items = get(*s, "MDIMC") * get(*s, "NDIMC");
 
