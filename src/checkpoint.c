@@ -223,29 +223,18 @@ void lam_checkpoint_close(struct lam_checkpoint *c)
     c->file = NULL;
 }
 
-// 0 when it was copied.
 static int restore_one(const struct lam_checkpoint *c,
                        struct lam_session *session,
                        const struct lam_graph *graph, int i, int slot,
-                       const char *name, bool exact,
-                       struct lam_restored *restored)
+                       const char *name)
 {
     const struct lam_shape *shape = &graph->weights[i].spec.shape;
     const struct lam_stored *stored = lam_safetensors_find(c->file, name);
-    const char *problem = !stored ? "is not in the checkpoint"
-                          : !lam_shape_equal(&stored->shape, shape)
-                              ? "has another shape in the checkpoint"
-                              : NULL;
 
-    if (problem && exact)
-        return lam_fail(graph->ctx, LAM_ECHECKPOINT, "%s %s", name, problem);
-    if (problem) {
-        lam_log(graph->ctx, LAM_LOG_INFO, "%s %s: left as initialised", name,
-                problem);
-        *(stored ? &restored->differing : &restored->missing) += 1;
-        return LAM_OK;
-    }
-    restored->matched++;
+    if (!stored || !lam_shape_equal(&stored->shape, shape))
+        return lam_fail(graph->ctx, LAM_ECHECKPOINT, "%s %s", name,
+                        stored ? "has another shape in the checkpoint"
+                               : "is not in the checkpoint");
     return slot < 0 ? lam_session_weight_write(session, i, stored->data)
                     : lam_session_slot_write(session, i, slot, stored->data);
 }
@@ -253,33 +242,23 @@ static int restore_one(const struct lam_checkpoint *c,
 int lam_checkpoint_restore(const struct lam_checkpoint *c,
                            struct lam_session *session,
                            const struct lam_graph *graph,
-                           const struct lam_optimizer_type *optimizer,
-                           bool exact, struct lam_restored *restored)
+                           const struct lam_optimizer_type *optimizer)
 {
     int err = LAM_OK;
 
-    *restored = (struct lam_restored){0};
     for (int i = 0; i < graph->n_weights && !err; i++) {
         const struct lam_parameter *p = &graph->weights[i];
 
-        err = restore_one(c, session, graph, i, -1, p->name, exact, restored);
+        err = restore_one(c, session, graph, i, -1, p->name);
         for (int k = 0; !err && p->is_trained && optimizer &&
                         optimizer->slots && optimizer->slots[k];
              k++) {
             char *name = slot_name(p->name, optimizer->slots[k]);
 
-            err = name ? restore_one(c, session, graph, i, k, name, exact,
-                                     restored)
+            err = name ? restore_one(c, session, graph, i, k, name)
                        : lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
             free(name);
         }
-    }
-    for (int i = 0; i < lam_safetensors_count(c->file); i++) {
-        const char *name = lam_safetensors_at(c->file, i)->name;
-
-        if (strncmp(name, "optim.", 6) != 0 &&
-            lam_graph_find_weight(graph, name) < 0)
-            restored->unused++;
     }
     return err;
 }

@@ -48,17 +48,11 @@ int lam_checkpoint_read(struct lam_context *ctx, const char *path,
                         struct lam_checkpoint *checkpoint);
 void lam_checkpoint_close(struct lam_checkpoint *checkpoint);
 
-struct lam_restored {
-    int matched, missing, differing, unused;
-};
-
-// Copies weights (and slots, with an optimizer) into the session. With exact,
-// anything missing or of another shape is LAM_ECHECKPOINT; without, it is
-// counted and named in the log.
+// Copies weights (and slots, with an optimizer) into the session. What is
+// missing or of another shape is LAM_ECHECKPOINT; weight_map.h takes what fits.
 int lam_checkpoint_restore(const struct lam_checkpoint *checkpoint,
                            struct lam_session *session,
                            const struct lam_graph *graph,
-                           const struct lam_optimizer_type *optimizer,
-                           bool exact, struct lam_restored *restored);
+                           const struct lam_optimizer_type *optimizer);
 
 #endif

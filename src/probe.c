@@ -44,7 +44,6 @@ int lam_probe_run(struct lam_context *ctx, const struct lam_trained *t,
 {
     const struct lam_session_options options = {
         .loss = -1, .keep_all = true, .tuning = lam_queue_tuning(t->queue)};
-    struct lam_restored restored;
     int err;
 
     *p = (struct lam_probe){0};
@@ -54,8 +53,8 @@ int lam_probe_run(struct lam_context *ctx, const struct lam_trained *t,
     if (!err)
         err = lam_session_create(p->graph, t->queue, &options, &p->session);
     if (!err)
-        err = lam_checkpoint_restore(&t->checkpoint, p->session, p->graph, NULL,
-                                     true, &restored);
+        err =
+            lam_checkpoint_restore(&t->checkpoint, p->session, p->graph, NULL);
     if (!err)
         err = lam_session_write(p->session, 0, input);
     if (!err)

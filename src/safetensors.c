@@ -16,7 +16,7 @@ struct lam_safetensors {
     unsigned char *bytes;
     json_t *header;
     struct lam_stored *tensors;
-    int n_tensors;
+    int n_tensors, n_skipped;
 };
 
 static void little_endian(uint64_t n, unsigned char bytes[8])
@@ -118,10 +118,27 @@ static bool parse_offsets(const json_t *entry, uint64_t *begin, uint64_t *end)
     return true;
 }
 
+// Bytes of an element; 0: no dtype of the format.
+static int width_of(const char *dtype)
+{
+    static const struct {
+        const char *name;
+        int width;
+    } rows[] = {{"F32", 4},  {"F64", 8},     {"F16", 2},    {"BF16", 2},
+                {"I64", 8},  {"I32", 4},     {"I16", 2},    {"I8", 1},
+                {"U64", 8},  {"U32", 4},     {"U16", 2},    {"U8", 1},
+                {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (strcmp(rows[i].name, dtype) == 0)
+            return rows[i].width;
+    return 0;
+}
+
 // NULL or what is wrong.
 static const char *parse_entry(const json_t *entry, uint64_t expected,
                                uint64_t size, const unsigned char *data,
-                               struct lam_stored *t, uint64_t *next)
+                               struct lam_stored *t, uint64_t *next, int *width)
 {
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     const json_t *shape = json_object_get(entry, "shape");
@@ -129,8 +146,9 @@ static const char *parse_entry(const json_t *entry, uint64_t expected,
 
     if (!json_is_object(entry) || json_object_size(entry) != 3)
         return "its entry is not {dtype, shape, data_offsets}";
-    if (!dtype || (strcmp(dtype, "F32") != 0 && strcmp(dtype, "F64") != 0))
-        return "its dtype is neither F32 nor F64";
+    *width = dtype ? width_of(dtype) : 0;
+    if (*width == 0)
+        return "its dtype is unknown";
     t->shape.dtype = strcmp(dtype, "F64") == 0 ? LAM_F64 : LAM_F32;
     if (!json_is_array(shape) || json_array_size(shape) > LAM_MAX_RANK)
         return "its shape is no list of at most 6 numbers";
@@ -152,7 +170,7 @@ static const char *parse_entry(const json_t *entry, uint64_t expected,
         return "its data does not start where the last tensor's ends";
     if (end > size)
         return "its data lies beyond the end of the file";
-    if (end - begin != elements * lam_dtype_bytes(t->shape.dtype))
+    if (end - begin != elements * (uint64_t)*width)
         return "its data is not as long as its shape says";
     t->data = data + begin;
     *next = end;
@@ -172,15 +190,20 @@ static int parse_tensors(struct lam_context *ctx, const char *path,
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     json_object_foreach(f->header, name, entry)
     {
-        const char *problem;
+        const char *problem, *dtype;
+        int width;
 
         if (strcmp(name, "__metadata__") == 0)
             continue;
-        problem =
-            parse_entry(entry, at, size, data, &f->tensors[f->n_tensors], &at);
+        problem = parse_entry(entry, at, size, data, &f->tensors[f->n_tensors],
+                              &at, &width);
         if (problem)
             return fail(ctx, path, name, problem);
-        f->tensors[f->n_tensors++].name = name;
+        dtype = json_string_value(json_object_get(entry, "dtype"));
+        if (strcmp(dtype, "F32") != 0 && strcmp(dtype, "F64") != 0)
+            f->n_skipped++;
+        else
+            f->tensors[f->n_tensors++].name = name;
     }
     if (at != size)
         return fail(ctx, path, "", "there is data that no tensor covers");
@@ -303,6 +326,11 @@ void lam_safetensors_free(struct lam_safetensors *f)
 int lam_safetensors_count(const struct lam_safetensors *f)
 {
     return f->n_tensors;
+}
+
+int lam_safetensors_skipped(const struct lam_safetensors *f)
+{
+    return f->n_skipped;
 }
 
 const struct lam_stored *lam_safetensors_at(const struct lam_safetensors *f,

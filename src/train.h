@@ -17,11 +17,14 @@ struct lam_train_config {
 extern const struct lam_param lam_train_params[];
 
 struct lam_train_options {
-    const char *model;  // file; NULL with resume
-    const char *data;   // NULL with resume: the one it was started with
-    const char *run;    // folder; NULL: runs/NAME-1, -2 ...
-    const char *resume; // run folder to go on in
-    const char *init;   // checkpoint to take weights from, where they fit
+    const char *model;    // file; NULL with resume
+    const char *data;     // NULL with resume: the one it was started with
+    const char *run;      // folder; NULL: runs/NAME-1, -2 ...
+    const char *resume;   // run folder to go on in
+    const char *init;     // safetensors to take weights from, where they fit
+    const char *init_map; // what they are called there, see weight_map.h
+    const char *const *include, *const *exclude; // patterns of our names
+    int n_include, n_exclude;
     const char *const *sets;
     int n_sets;
     const char *device, *variants;

@@ -9,6 +9,7 @@
 #include "rng.h"
 #include "shape.h"
 #include "trainer.h"
+#include "weight_map.h"
 
 static const char *const keep_names[] = {"float", "half", NULL};
 
@@ -259,31 +260,44 @@ static int open_session(struct lam_trainer *t)
     return err;
 }
 
+static int take_weight(void *data, int i, const float *values)
+{
+    return lam_session_weight_write(data, i, values);
+}
+
+static int fill_from_file(struct lam_trainer *t)
+{
+    const struct lam_train_options *o = t->options;
+    struct lam_weight_map map = {.include = o->include,
+                                 .exclude = o->exclude,
+                                 .n_include = o->n_include,
+                                 .n_exclude = o->n_exclude};
+    struct lam_safetensors *file = NULL;
+    struct lam_taken taken;
+    int err = lam_weight_map_open(t->ctx, o->init_map, &map);
+
+    if (!err)
+        err = lam_safetensors_read(t->ctx, o->init, &file);
+    if (!err)
+        err = lam_weight_map_apply(&map, file, t->graph, false, take_weight,
+                                   t->session, &taken);
+    if (!err)
+        lam_taken_log(t->ctx, o->init, file, &taken);
+    lam_safetensors_free(file);
+    lam_weight_map_close(&map);
+    return err;
+}
+
 static int fill_weights(struct lam_trainer *t)
 {
-    struct lam_restored restored;
-    struct lam_checkpoint from;
     int err;
 
     if (t->options->resume)
         return lam_checkpoint_restore(&t->resumed, t->session, t->graph,
-                                      t->optimizer, true, &restored);
+                                      t->optimizer);
     t->progress.seed = (uint64_t)t->config.seed;
     err = lam_session_init(t->session, t->progress.seed);
-    if (err || !t->options->init)
-        return err;
-    err = lam_checkpoint_read(t->ctx, t->options->init, &from);
-    if (err)
-        return err;
-    err = lam_checkpoint_restore(&from, t->session, t->graph, NULL, false,
-                                 &restored);
-    lam_log(t->ctx, LAM_LOG_INFO,
-            "weights from %s: %d matched, %d missing there, %d of another "
-            "shape, %d unused",
-            t->options->init, restored.matched, restored.missing,
-            restored.differing, restored.unused);
-    lam_checkpoint_close(&from);
-    return err;
+    return err || !t->options->init ? err : fill_from_file(t);
 }
 
 // regularize: rows {match: "conv*.weight", l2: 1e-5}; the first match counts.

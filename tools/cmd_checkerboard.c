@@ -186,7 +186,6 @@ static void print_rows(const struct job *j, bool is_csv)
 static int run(struct job *j, const char *path, const char *data,
                const char *device, bool is_csv)
 {
-    struct lam_restored restored;
     int err = lam_trained_open(j->ctx, path, device, true, &j->trained);
 
     if (!err)
@@ -202,7 +201,7 @@ static int run(struct job *j, const char *path, const char *data,
         err = measure_state(j, 0);
     if (!err)
         err = lam_checkpoint_restore(&j->trained.checkpoint, j->session,
-                                     j->graph, NULL, true, &restored);
+                                     j->graph, NULL);
     if (!err)
         err = measure_state(j, 1);
     if (!err)

@@ -40,6 +40,9 @@ static int check(struct lam_context *ctx, struct lam_train_options *o,
         return lam_fail(ctx, LAM_EUSAGE,
                         "--resume goes with neither a model file, --run nor "
                         "--init: the run has them");
+    if (!o->init && (o->init_map || o->n_include || o->n_exclude))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "--map, --include and --exclude go with --init");
     if (timeout &&
         (!lam_parse_real(timeout, &o->timeout_s) || o->timeout_s <= 0))
         return lam_fail(ctx, LAM_EUSAGE,
@@ -57,9 +60,11 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
         "  lamina train models/unet-small.yaml --data phantom:60:128:1\n"
         "  lamina train models/unet-small.yaml --data nuclei/ --set "
         "up.kind=transpose\n";
+    const char *include[64], *exclude[64];
     const char *sets[64], *model[1] = {NULL}, *timeout = NULL;
     char command[2000] = "lamina";
-    struct lam_train_options o = {.sets = sets};
+    struct lam_train_options o = {
+        .sets = sets, .include = include, .exclude = exclude};
     int n, quiet = 0, explain = 0, no_fuse = 0, no_tuning = 0, err;
     const struct option_row rows[] = {
         {"--data", "PATH", "folder, manifest or phantom:COUNT:SIZE:SEED", NULL,
@@ -70,8 +75,14 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
          NULL},
         {"--resume", "RUN", "go on with a run, exactly", NULL, &o.resume, NULL,
          NULL},
-        {"--init", "FILE", "take weights that fit from a checkpoint", NULL,
-         &o.init, NULL, NULL},
+        {"--init", "FILE", "take weights that fit from a safetensors file",
+         NULL, &o.init, NULL, NULL},
+        {"--map", "FILE", "their names there: YAML, weights: {OURS: THEIRS}",
+         NULL, &o.init_map, NULL, NULL},
+        {"--include", "PATTERN", "only these weights from --init", NULL, NULL,
+         include, &o.n_include},
+        {"--exclude", "PATTERN", "not these weights from --init", NULL, NULL,
+         exclude, &o.n_exclude},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL,
          &o.device, NULL, NULL},
         {"--variants", "LIST", "force kernels: conv2d=plain,..", NULL,

@@ -42,6 +42,11 @@ def normal(*shape):
     return rng.standard_normal(shape).astype("f4")
 
 
+def near(got, want):
+    return got.shape == want.shape and np.abs(got - want).max() <= 2e-6 * max(
+        1, np.abs(want).max())
+
+
 def predict(weights, x, *more):
     """The outputs of a network, by name; None and the text after a failure."""
     np.save(folder / "x.npy", x)
@@ -167,9 +172,7 @@ for name, (shape, layers) in NETS.items():
     # An output is called after its layer, but where that had several nodes.
     got = dict(zip(want, got.values())) if len(got) == len(want) else {}
     for layer, values in want.items():
-        good = layer in got and got[layer].shape == values.shape and \
-            np.abs(got[layer] - values).max() <= 2e-6 * max(
-                1, np.abs(values).max())
+        good = layer in got and near(got[layer], values)
         check(f"{name}: {layer} there and back", good,
               "" if layer not in got or got[layer].shape != values.shape else
               f"differs by {np.abs(got[layer] - values).max()}")
@@ -316,8 +319,7 @@ want, _ = predict("convolutions.safetensors", x)
 got, text = predict("outside.safetensors", x) if done.returncode == 0 else \
     (None, done.stdout)
 check("weights in another file", got and all(
-    np.abs(a - b).max() < 1e-5 for a, b in zip(got.values(), want.values())),
-      text)
+    near(a, b) for a, b in zip(got.values(), want.values())), text)
 for tensor in outside.graph.initializer:
     for entry in tensor.external_data:
         if entry.key == "location":
@@ -329,6 +331,19 @@ check("weights outside of the folder",
       done.stdout)
 
 # --------------------------------------------------------------- safetensors, NPY
+
+
+def write_safetensors(path, tensors):
+    """{name: array} as float32, or int64 as PyTorch counts batches."""
+    header, data = {}, b""
+    for name, array in tensors.items():
+        raw = array.tobytes()
+        header[name] = {"dtype": "I64" if array.dtype == np.int64 else "F32",
+                        "shape": list(array.shape),
+                        "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
 
 
 def read_safetensors(path):
@@ -353,6 +368,62 @@ check("safetensors has PyTorch's names and layouts, the same as ONNX",
       tensors["odd.weight"].shape == (8, 2, 3, 3) and
       tensors["up.weight"].shape == (8, 6, 4, 4) and
       all((initial[n] == t).all() for n, t in tensors.items()), tensors.keys())
+
+# unet-small's weights under the names of a PyTorch module.
+run("export", root / "models/unet-small.yaml", "--safetensors", "u.safetensors")
+ours = read_safetensors(folder / "u.safetensors")
+places = {"a.conv": "net.0", "a.bn": "net.1", "b.conv": "net.3", "b.bn": "net.4"}
+
+
+def theirs(name):
+    for part, place in places.items():
+        if f".{part}." in name:
+            return "unet.stages." + name.replace(part, place)
+    return name.replace("logit.", "unet.out.")
+
+
+state = {theirs(n): t + 1 for n, t in ours.items()}
+state["unet.stages.enc1.net.1.num_batches_tracked"] = np.array(7, "i8")
+write_safetensors(folder / "state.safetensors", state)
+rules = "".join(f'  "*.{part}.*": "unet.stages.*.{place}.*"\n'
+                for part, place in places.items())
+(folder / "map.yaml").write_text(
+    f'weights:\n{rules}  "logit.*": "unet.out.*"\n')
+done = run("import", "state.safetensors", "--into",
+           root / "models/unet-small.yaml", "--map", "map.yaml", "--run", "mapped")
+taken = read_safetensors(folder / "mapped/best.safetensors") \
+    if done.returncode == 0 else {}
+check("a state dict by a map", taken and all(
+    (taken[n] == t + 1).all() for n, t in ours.items()) and
+    f"{len(ours)} matched" in done.stdout and "1 there of other types"
+    in done.stdout, done.stdout)
+done = run("import", "state.safetensors", "--into",
+           root / "models/unet-small.yaml", "--weights", "w.safetensors")
+check("a state dict without a map names the first weight",
+      done.returncode == 7 and "enc1.a.conv.weight, 16x1x3x3, wanted as "
+      "enc1.a.conv.weight, is not in the file" in done.stdout, done.stdout)
+for name, text, problem in (
+        ("stars", 'weights:\n  "a.*": "b"\n', "map.yaml:2:3: both sides want"),
+        ("keys", "weight: {}\n", "map.yaml:1:1: unknown key"),
+        ("lists", "include: a\n", "map.yaml:1:1: wanted a list")):
+    (folder / "map.yaml").write_text(text)
+    done = run("import", "state.safetensors", "--into",
+               root / "models/unet-small.yaml", "--map", "map.yaml", "--weights",
+               "w.safetensors")
+    check(f"a map with wrong {name}", done.returncode == 2 and
+          problem in done.stdout, done.stdout)
+done = run("train", root / "models/unet-small.yaml", "--data", "phantom:4:64:1",
+           "--set", "inputs.image=N,1,64,64", "--set", "train.batch=1", "--set",
+           "train.steps=1", "--run", "tuned", "--quiet", "--init",
+           "mapped/best.safetensors", "--include", "enc*", "--include", "mid.*",
+           "--exclude", "*.bn.*")
+report = re.search(r"(\d+) matched, 0 missing there, 0 of another shape, (\d+) "
+                   "left out", done.stdout)
+check("train --init with patterns", done.returncode == 0 and report and
+      int(report[1]) == sum(n.startswith(("enc", "mid")) and ".bn." not in n
+                            for n in ours) and
+      int(report[1]) + int(report[2]) == len(ours), done.stdout)
+
 x = normal(*NETS["pools"][0])
 want, _ = predict("pools.safetensors", x, "--dump", "back=back.npy", "--dump",
                   "max.indices=indices.npy")

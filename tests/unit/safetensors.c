@@ -50,7 +50,8 @@ static void check_hostile(void)
         {"{\"a\":" TENSOR("F32", "[4]", "[0,16]") ",\"a\":" TENSOR(
              "F32", "[4]", "[0,16]") "}",
          "duplicate"},
-        {"{\"a\":" TENSOR("F16", "[8]", "[0,16]") "}", "neither F32 nor F64"},
+        {"{\"a\":" TENSOR("F12", "[8]", "[0,16]") "}", "its dtype is unknown"},
+        {"{\"a\":" TENSOR("F16", "[4]", "[0,16]") "}", "not as long"},
         {"{\"a\":" TENSOR("F32", "[3]", "[0,16]") "}", "not as long"},
         {"{\"a\":" TENSOR("F32", "[2]", "[0,8]") "}", "no tensor covers"},
         {"{\"a\":" TENSOR("F32", "[2]", "[8,16]") "}", "does not start"},
