@@ -92,8 +92,8 @@ static int check_file(struct lam_context *ctx, const char *path)
     snprintf(problem, sizeof(problem),
              n ? "it wants %s; a plugin links to nothing of lamina's nor of "
                  "OpenCL's"
-               : "",
-             names);
+               : "%s",
+             n ? names : "");
     result("it wants no symbol of lamina or OpenCL", problem);
     n = 0;
     for (int i = 0; i < file->n_needed; i++)
@@ -103,8 +103,8 @@ static int check_file(struct lam_context *ctx, const char *path)
     snprintf(problem, sizeof(problem),
              n ? "it needs %s, which users may not have; link to the C library "
                  "alone"
-               : "",
-             names);
+               : "%s",
+             n ? names : "");
     result("it needs the C library alone", problem);
     elf_file_close(file);
     free(file);
