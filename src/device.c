@@ -82,9 +82,7 @@ static void fill_row(cl_platform_id platform, cl_device_id d, int index,
         snprintf(row->problem, sizeof(row->problem), "is big-endian");
 }
 
-// What to install for the GPU that the operating system sees; NULL if it sees
-// none of a vendor with an OpenCL driver.
-static const char *gpu_advice(void)
+const char *lam_device_advice(void)
 {
     static const struct {
         const char *vendor, *advice;
@@ -121,7 +119,8 @@ static const char *gpu_advice(void)
 static int fail_none(struct lam_context *ctx, cl_int error, cl_uint n_platforms,
                      const char *failed)
 {
-    const char *advice = gpu_advice(), *vendors = getenv("OCL_ICD_VENDORS");
+    const char *advice = lam_device_advice(),
+               *vendors = getenv("OCL_ICD_VENDORS");
 
     if (n_platforms > 0)
         return lam_fail(ctx, LAM_EDEVICE, "no OpenCL device was found: %s; %s",
@@ -254,7 +253,7 @@ static int compare_found(const void *a, const void *b)
 static int fail_choice(struct lam_context *ctx, const char *wanted, int n,
                        const struct lam_found *problem)
 {
-    const char *advice = gpu_advice();
+    const char *advice = lam_device_advice();
 
     if (problem)
         return lam_fail(
@@ -298,7 +297,7 @@ int lam_device_choose(struct lam_context *ctx, const char *wanted,
         return fail_choice(ctx, wanted, n_all,
                            problem.row.index < 0 ? NULL : &problem);
     qsort(found, (size_t)*n, sizeof(found[0]), compare_found);
-    advice = gpu_advice();
+    advice = lam_device_advice();
     if (wanted[0] == '\0' && found[0].row.info.kind == LAM_DEVICE_CPU && advice)
         lam_log(ctx, LAM_LOG_INFO,
                 "computing on the processor, no OpenCL driver offers the GPU; "

@@ -25,6 +25,10 @@ struct lam_device_row {
 int lam_device_list(struct lam_context *ctx, struct lam_device_row **rows,
                     int *n);
 
+// What to install for the GPU that the operating system sees; NULL if it sees
+// none of a vendor with an OpenCL driver.
+const char *lam_device_advice(void);
+
 struct lam_queue_options {
     // "gpu", "cpu", an index of lam_device_list, or part of a name (case does
     // not matter). NULL or "": the GPU with most compute units, else a CPU.

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "json.h"
+
 static const char csv_header[] =
     "epoch,step,loss,lr,val_dice,val_iou,val_precision,val_recall,"
     "val_threshold,images_per_s,seconds\n";
@@ -90,22 +92,6 @@ int lam_run_write_text(struct lam_context *ctx, const char *path,
     return close_file(ctx, file, file_name);
 }
 
-static void print_json_text(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text; text++) {
-        const unsigned char c = (unsigned char)*text;
-
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(out, "\\u%04x", c);
-        else
-            fputc(c, out);
-    }
-    fputc('"', out);
-}
-
 int lam_run_write_info(struct lam_context *ctx, const char *path,
                        const char *command, const char *data,
                        const struct lam_device_row *device)
@@ -125,7 +111,7 @@ int lam_run_write_info(struct lam_context *ctx, const char *path,
     fputs("{\n", file);
     for (size_t i = 0; i < n; i++) {
         fprintf(file, "  \"%s\": ", rows[i].key);
-        print_json_text(file, rows[i].value ? rows[i].value : "");
+        lam_json_text(file, rows[i].value ? rows[i].value : "");
         fputs(i + 1 < n ? ",\n" : "\n}\n", file);
     }
     return close_file(ctx, file, file_name);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "device_check.h"
 #include "fuse.h"
 #include "rng.h"
 #include "shape.h"
@@ -466,6 +467,8 @@ static int open_device(struct lam_trainer *t)
                                               .tuned = !t->options->no_tuning};
     int err = lam_queue_open(t->ctx, &options, &t->queue);
 
+    if (!err)
+        err = lam_device_check_once(t->queue);
     if (!err)
         err = lam_host_init(&t->host, t->ctx, t->queue, LAM_F32);
     if (!err && t->options->resume)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "cells.h"
+#include "device_check.h"
 
 const char *lam_trained_file(const char *path, char *text, size_t size)
 {
@@ -47,6 +48,8 @@ int lam_trained_open(struct lam_context *ctx, const char *path,
                                 &t->metrics, sizeof(t->metrics), NULL);
     if (!err)
         err = lam_queue_open(ctx, &options, &t->queue);
+    if (!err)
+        err = lam_device_check_once(t->queue);
     if (!err)
         err = lam_predictor_create(ctx, t->registry, t->queue, t->model,
                                    &t->predictor);

@@ -14,6 +14,7 @@ int cmd_check(struct lam_context *ctx, int argc, char **argv);
 int cmd_checkerboard(struct lam_context *ctx, int argc, char **argv);
 int cmd_data(struct lam_context *ctx, int argc, char **argv);
 int cmd_devices(struct lam_context *ctx, int argc, char **argv);
+int cmd_doctor(struct lam_context *ctx, int argc, char **argv);
 int cmd_evaluate(struct lam_context *ctx, int argc, char **argv);
 int cmd_experiment(struct lam_context *ctx, int argc, char **argv);
 int cmd_inspect(struct lam_context *ctx, int argc, char **argv);

@@ -3,122 +3,53 @@
 #include "cmd.h"
 
 #include <dirent.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum { MAX_DRIVER_SECONDS = 60, MAX_ROWS = 64 };
+#include "apart.h"
+#include "devices.h"
+#include "json.h"
 
-// What the child sends, followed by n rows.
-struct answer {
-    int status, n;
-    char error[1024];
-};
+enum { MAX_DRIVER_SECONDS = 60 };
 
-static bool write_all(int fd, const void *data, size_t size)
+static int list(struct lam_context *ctx, void *data, void **result,
+                size_t *bytes)
 {
-    const char *at = data;
+    struct lam_device_row *rows;
+    int n;
+    const int err = lam_device_list(ctx, &rows, &n);
 
-    while (size > 0) {
-        const ssize_t n = write(fd, at, size);
-
-        if (n <= 0)
-            return false;
-        at += n;
-        size -= (size_t)n;
-    }
-    return true;
+    (void)data;
+    *result = rows;
+    *bytes = err ? 0 : (size_t)n * sizeof(*rows);
+    return err;
 }
 
-static bool read_all(int fd, void *data, size_t size)
+int devices_ask(struct lam_context *ctx, struct lam_device_row **rows, int *n,
+                int *end)
 {
-    char *at = data;
+    void *result;
+    size_t bytes;
+    const int err =
+        apart(ctx, MAX_DRIVER_SECONDS, list, NULL, &result, &bytes, end);
 
-    while (size > 0) {
-        const ssize_t n = read(fd, at, size);
-
-        if (n <= 0)
-            return false;
-        at += n;
-        size -= (size_t)n;
-    }
-    return true;
+    *rows = result;
+    *n = (int)(bytes / sizeof(**rows));
+    return err;
 }
 
-static void answer(struct lam_context *ctx, int fd)
+const char *devices_vendors(void)
 {
-    struct lam_device_row *rows = NULL;
-    struct answer a = {0};
+    const char *named = getenv("OCL_ICD_VENDORS");
 
-    alarm(MAX_DRIVER_SECONDS);
-    a.status = lam_device_list(ctx, &rows, &a.n);
-    if (a.status)
-        a.n = 0;
-    snprintf(a.error, sizeof(a.error), "%s", ctx->error);
-    if (!write_all(fd, &a, sizeof(a)) ||
-        !write_all(fd, rows, (size_t)a.n * sizeof(*rows)))
-        _exit(1);
-    // Not exit(): what drivers do at exit is no longer of interest.
-    _exit(0);
-}
-
-// Asks a child; its end is left in *end where it sent no whole answer.
-static int ask(struct lam_context *ctx, struct lam_device_row **rows, int *n,
-               int *end)
-{
-    struct answer a = {0};
-    int ends[2];
-    pid_t child;
-    bool is_whole;
-
-    *rows = NULL;
-    *n = *end = 0;
-    if (pipe(ends))
-        return lam_fail(ctx, LAM_ERUN, "no pipe can be opened");
-    child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        answer(ctx, ends[1]);
-    }
-    close(ends[1]);
-    if (child < 0) {
-        close(ends[0]);
-        return lam_fail(ctx, LAM_ERUN, "no process can be started");
-    }
-    is_whole = read_all(ends[0], &a, sizeof(a)) && a.n >= 0 && a.n <= MAX_ROWS;
-    if (is_whole && a.n > 0) {
-        *rows = calloc((size_t)a.n, sizeof(**rows));
-        is_whole =
-            *rows && read_all(ends[0], *rows, (size_t)a.n * sizeof(**rows));
-    }
-    close(ends[0]);
-    waitpid(child, end, 0);
-    if (!is_whole) {
-        free(*rows);
-        *rows = NULL;
-        return *end ? LAM_EDEVICE : lam_fail(ctx, LAM_EMEMORY, "out of memory");
-    }
-    *end = 0;
-    *n = a.n;
-    return a.status ? lam_fail(ctx, a.status, "%s", a.error) : LAM_OK;
-}
-
-static const char *describe(int end)
-{
-    if (WIFSIGNALED(end) && WTERMSIG(end) == SIGALRM)
-        return "does not answer";
-    return WIFSIGNALED(end) ? "crashes" : "ends the program";
+    return named && named[0] ? named : "/etc/OpenCL/vendors";
 }
 
 // After a crash: which driver was it? Each is asked alone.
-static int blame(struct lam_context *ctx, int end)
+int devices_blame(struct lam_context *ctx, int end)
 {
-    static const char folder[] = "/etc/OpenCL/vendors";
-    const char *named = getenv("OCL_ICD_VENDORS");
-    const char *place = named && named[0] ? named : folder;
+    const char *place = devices_vendors();
     char found[600] = "";
     DIR *dir = opendir(place);
 
@@ -134,7 +65,7 @@ static int blame(struct lam_context *ctx, int end)
             (int)sizeof(path))
             continue;
         setenv("OCL_ICD_VENDORS", path, 1);
-        ask(ctx, &rows, &n, &its_end);
+        devices_ask(ctx, &rows, &n, &its_end);
         lam_error_clear(ctx);
         free(rows);
         if (its_end)
@@ -148,11 +79,11 @@ static int blame(struct lam_context *ctx, int end)
                         "an OpenCL driver %s while its devices are listed: "
                         "repair or remove %s, or set OCL_ICD_VENDORS to a "
                         "folder without it",
-                        describe(end), found);
+                        apart_end(end), found);
     return lam_fail(ctx, LAM_EDEVICE,
                     "an OpenCL driver %s while its devices are listed: look "
                     "into %s",
-                    describe(end), place);
+                    apart_end(end), place);
 }
 
 static const char *kind_of(const struct lam_device_row *row)
@@ -206,6 +137,36 @@ static void print_details(const struct lam_device_row *rows, int n)
     }
 }
 
+static void print_json(const struct lam_device_row *rows, int n)
+{
+    printf("[");
+    for (int i = 0; i < n; i++) {
+        const struct lam_device_row *r = &rows[i];
+        const struct {
+            const char *key, *value;
+        } texts[] = {{"name", r->name},       {"platform", r->platform},
+                     {"vendor", r->vendor},   {"driver", r->driver},
+                     {"version", r->version}, {"type", kind_of(r)},
+                     {"problem", r->problem}};
+
+        printf("%s\n  {\"index\": %d", i ? "," : "", r->index);
+        for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
+            printf(", \"%s\": ", texts[k].key);
+            lam_json_text(stdout, texts[k].value);
+        }
+        printf(", \"compute_units\": %d, \"vector_width\": %d, \"fp64\": %s, "
+               "\"local_bytes\": %lld, \"max_work_group\": %lld, "
+               "\"max_alloc_bytes\": %lld, \"global_bytes\": %lld}",
+               r->info.compute_units, r->info.vector_width,
+               r->info.has_f64 ? "true" : "false",
+               (long long)r->info.local_bytes,
+               (long long)r->info.max_work_group,
+               (long long)r->info.max_alloc_bytes,
+               (long long)r->info.global_bytes);
+    }
+    printf("\n]\n");
+}
+
 int cmd_devices(struct lam_context *ctx, int argc, char **argv)
 {
     static const char usage[] =
@@ -214,11 +175,12 @@ int cmd_devices(struct lam_context *ctx, int argc, char **argv)
         "--device takes; so does gpu, cpu, or a part of a name.\n\n"
         "  lamina devices -v\n"
         "  lamina train --device 1 model.yaml\n";
-    int is_verbose = 0, n = 0, n_rest, end, err;
+    int is_verbose = 0, is_json = 0, n = 0, n_rest, end, err;
     const struct option_row options[] = {
         {"-v", NULL, "all that is known of each device", &is_verbose, NULL,
          NULL, NULL},
         {"--verbose", NULL, "the same", &is_verbose, NULL, NULL, NULL},
+        {"--json", NULL, "the same, for programs", &is_json, NULL, NULL, NULL},
         {0}};
     struct lam_device_row *rows;
     bool done;
@@ -227,10 +189,12 @@ int cmd_devices(struct lam_context *ctx, int argc, char **argv)
         options_parse(ctx, argc, argv, usage, options, NULL, 0, &n_rest, &done);
     if (err || done)
         return err;
-    err = ask(ctx, &rows, &n, &end);
+    err = devices_ask(ctx, &rows, &n, &end);
     if (end)
-        return blame(ctx, end);
-    if (!err && is_verbose)
+        return devices_blame(ctx, end);
+    if (!err && is_json)
+        print_json(rows, n);
+    else if (!err && is_verbose)
         print_details(rows, n);
     else if (!err)
         print_table(rows, n);

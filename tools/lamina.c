@@ -24,6 +24,8 @@ static const struct verb {
     {"inspect", "print a model's layers, shapes, cost, memory", cmd_inspect},
     {"layers", "list layers, losses and optimisers", cmd_layers},
     {"devices", "list OpenCL devices", cmd_devices},
+    {"doctor", "check drivers, permissions and what devices compute",
+     cmd_doctor},
     {"data", "make, check and measure data sets", cmd_data},
     {"plugin", "make, check and list plugins", cmd_plugin},
     {"selftest", "prove every layer on this device", cmd_selftest},

@@ -16,7 +16,8 @@ root = pathlib.Path(sys.argv[1])
 doors = {
     "yaml.h": {"src/yaml_tree.c"},
     "jansson.h": {"src/safetensors.c"},
-    "dlfcn.h": {"src/registry.c", "src/installed.c"},
+    "dlfcn.h": {"src/registry.c", "src/installed.c",
+                "tools/doctor_machine.c"},
     "clblast_c.h": {"src/gemm.c"},
     "zlib.h": {"src/png.c"},
     "stb_image.h": {"src/image.c"},
