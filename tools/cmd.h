@@ -17,6 +17,7 @@ int cmd_devices(struct lam_context *ctx, int argc, char **argv);
 int cmd_doctor(struct lam_context *ctx, int argc, char **argv);
 int cmd_evaluate(struct lam_context *ctx, int argc, char **argv);
 int cmd_experiment(struct lam_context *ctx, int argc, char **argv);
+int cmd_graph(struct lam_context *ctx, int argc, char **argv);
 int cmd_inspect(struct lam_context *ctx, int argc, char **argv);
 int cmd_export(struct lam_context *ctx, int argc, char **argv);
 int cmd_import(struct lam_context *ctx, int argc, char **argv);

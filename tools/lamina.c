@@ -22,6 +22,7 @@ static const struct verb {
     {"tune", "find the fastest kernels for a model", cmd_tune},
     {"check", "check model files, without a device", cmd_check},
     {"inspect", "print a model's layers, shapes, cost, memory", cmd_inspect},
+    {"graph", "draw a model", cmd_graph},
     {"layers", "list layers, losses and optimisers", cmd_layers},
     {"devices", "list OpenCL devices", cmd_devices},
     {"doctor", "check drivers, permissions and what devices compute",

@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""Manual pages, completion and drawings: comfort.py BUILD."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+build = pathlib.Path(sys.argv[1]).resolve()
+root = pathlib.Path(__file__).resolve().parents[2]
+lamina = build / "tools" / "lamina"
+folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
+counts = {"passed": 0, "failed": 0}
+
+
+def run(*command):
+    return subprocess.run([*map(str, command)], cwd=folder, text=True,
+                          capture_output=True, check=False)
+
+
+def check(name, good, text=""):
+    counts["passed" if good else "failed"] += 1
+    print(("ok     " if good else "FAILED ") + name + ("" if good else f"\n{text}"),
+          flush=True)
+
+
+verbs = re.findall(r"^  ([a-z]+) +\S", run(lamina, "-h").stdout, re.MULTILINE)
+options = {verb: re.findall(r"^  (--?[a-z][a-z0-9-]*)", run(lamina, verb, "-h")
+                            .stdout, re.MULTILINE) for verb in verbs}
+check("every verb has help", len(verbs) > 10 and all(
+    run(lamina, verb, "-h").stdout.startswith(f"usage: lamina {verb}")
+    for verb in verbs))
+
+# The page as a reader sees it has every verb and option.
+page = (build / "share" / "lamina.1").read_text().replace("\\-", "-")
+page = re.sub(r"\\f[A-Z]|\\&", "", page)
+for verb in verbs:
+    part = page.partition(f"LAMINA {verb.upper()}\n")[2].partition("\n.SH ")[0]
+    missing = [o for o in options[verb] if not re.search(
+        rf"^{re.escape(o)}\b", part, re.MULTILINE)]
+    check(f"lamina(1): {verb}", part and not missing, missing)
+    check(f"lamina(1): {verb} in the list", f"\n{verb}\n" in page)
+model_page = (build / "share" / "lamina-model.5").read_text()
+example = re.search(r"^format: 1.*?(?=^\.fi)", model_page,
+                    re.MULTILINE | re.DOTALL)
+(folder / "tiny.yaml").write_text(example.group().replace("\\-", "-")
+                                  .replace("\\&", ""))
+done = run(lamina, "check", "tiny.yaml")
+check("lamina-model(5): its example", done.returncode == 0, done.stderr)
+
+
+def completed(*words):
+    """What bash would offer for the last of these words."""
+    script = (f"source {root}/share/lamina.bash; COMP_WORDS=({' '.join(words)}); "
+              f"COMP_CWORD={len(words) - 1}; _lamina; "
+              "printf '%s\\n' \"${COMPREPLY[@]}\"")
+    return run("bash", "-c", script.replace(
+        "COMP_WORDS=(lamina", f"COMP_WORDS=({lamina}")).stdout.split()
+
+
+check("completion: verbs", set(verbs) <= set(completed("lamina", "''")),
+      completed("lamina", "''"))
+check("completion: a verb", completed("lamina", "sel") == ["selftest"])
+for verb in verbs:
+    found = completed("lamina", verb, "--")
+    wanted = {o for o in options[verb] if o.startswith("--")}
+    check(f"completion: options of {verb}", wanted <= set(found), found)
+check("completion: layers", completed("lamina", "layers", "conv_t") ==
+      ["conv_transpose2d"], completed("lamina", "layers", "conv_t"))
+check("completion: devices", {"gpu", "cpu", "0"} <= set(
+    completed("lamina", "train", "--device", "''")))
+check("completion: data", {"check", "stats", "phantom"} <= set(
+    completed("lamina", "data", "''")), completed("lamina", "data", "''"))
+
+# Every model can be drawn: one box a layer, an arrow for each thing it reads.
+for model in ("unet-small", "segnet", "deeplab"):
+    file = root / "models" / f"{model}.yaml"
+    dot = run(lamina, "graph", file, "--dot").stdout
+    layers = int(re.search(r"^(\d+) layers", run(lamina, "inspect", file).stdout,
+                           re.MULTILINE).group(1))
+    check(f"graph --dot: {model}", dot.count("fillcolor=") - dot.count("oval")
+          == layers and dot.count("->") >= layers, dot)
+done = run(lamina, "graph", root / "models/unet-small.yaml", "--out", "u.svg")
+drawn = (xml.etree.ElementTree.parse(folder / "u.svg").getroot().tag
+         if done.returncode == 0 else "")
+check("graph: SVG", drawn.endswith("svg"), done.stderr)
+environment = {**os.environ, "PATH": "/nonexistent"}
+done = subprocess.run([lamina, "graph", root / "models/unet-small.yaml"],
+                      env=environment, capture_output=True, text=True,
+                      check=False)
+check("graph: without Graphviz", done.returncode == 1 and
+      "install graphviz" in done.stderr and "--dot" in done.stderr, done.stderr)
+print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
+sys.exit(counts["failed"] > 0)
