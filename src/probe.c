@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mosaic.h"
 #include "npy.h"
 #include "shape.h"
 
@@ -69,6 +70,13 @@ void lam_probe_close(struct lam_probe *p)
     lam_host_finish(&p->host);
 }
 
+static bool is_picture(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot && strcmp(dot, ".png") == 0;
+}
+
 int lam_probe_write(const struct lam_probe *p, const char *name,
                     const char *path)
 {
@@ -93,8 +101,15 @@ int lam_probe_write(const struct lam_probe *p, const char *name,
     if (!data)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     err = lam_session_read(p->session, i, data);
-    if (!err)
+    if (!err && !is_picture(path))
         err = lam_npy_write(ctx, path, &v->shape, data);
+    else if (!err && v->shape.rank == 4 && v->shape.dtype == LAM_F32)
+        err = lam_mosaic_write(ctx, path, data, (int)v->shape.dim[1],
+                               (int)v->shape.dim[2], (int)v->shape.dim[3]);
+    else if (!err)
+        err = lam_fail(ctx, LAM_EUSAGE,
+                       "'%s' gives no channels of images; write it as .npy",
+                       name);
     free(data);
     return err;
 }

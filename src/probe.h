@@ -19,7 +19,8 @@ int lam_probe_run(struct lam_context *ctx, const struct lam_trained *trained,
 void lam_probe_close(struct lam_probe *probe);
 
 // A value by the name of its layer ("enc1.a.conv", "pool1.indices") as an NPY
-// file. LAM_EUSAGE with the nearest name.
+// file, or, with a path that ends in .png, as a picture of its channels.
+// LAM_EUSAGE with the nearest name.
 int lam_probe_write(const struct lam_probe *probe, const char *name,
                     const char *path);
 

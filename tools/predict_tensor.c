@@ -20,9 +20,14 @@ int predict_check_dumps(struct lam_context *ctx, const char *const *dumps,
     for (int i = 0; i < n; i++) {
         const char *equals = strchr(dumps[i], '=');
 
-        if (!equals || equals == dumps[i] || !predict_is_tensor(equals))
+        const char *dot = strrchr(dumps[i], '.');
+
+        if (!equals || equals == dumps[i] || dot < equals ||
+            (strcmp(dot, ".npy") != 0 && strcmp(dot, ".png") != 0))
             return lam_fail(ctx, LAM_EUSAGE,
-                            "--dump is '%s', wanted LAYER=FILE.npy", dumps[i]);
+                            "--dump is '%s', wanted LAYER=FILE.npy or "
+                            "LAYER=FILE.png",
+                            dumps[i]);
     }
     return LAM_OK;
 }

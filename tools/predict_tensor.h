@@ -7,7 +7,7 @@
 
 bool predict_is_tensor(const char *path); // NAME.npy
 
-// dumps: "LAYER=FILE.npy". LAM_EUSAGE for what is none.
+// dumps: "LAYER=FILE.npy" or "LAYER=FILE.png". LAM_EUSAGE for what is none.
 int predict_check_dumps(struct lam_context *ctx, const char *const *dumps,
                         int n);
 // An NPY file [N, C, H, W] (or less, the front ones being 1) as the network's

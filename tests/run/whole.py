@@ -2,6 +2,8 @@
 """Predicts whole images in tiles and otherwise than in training: whole.py BUILD.
 Tiles must give what the image at once gives, but for what lies within the field
 of view of a border between them."""
+import struct
+
 from program import check, finish, folder, run
 
 
@@ -60,6 +62,13 @@ check("an image's own statistics", done.returncode == 0 and own != whole
       and own == again, done.stderr)
 done = run("evaluate", folder / "run", "--own-statistics", "--split", "all")
 check("evaluate, own statistics", done.returncode == 0, done.stderr)
+
+done, again = predict("dump", "--dump", f"c={folder}/c.png", "--dump",
+                      f"c={folder}/c.npy")
+size = (folder / "c.png").read_bytes()[16:24] if done.returncode == 0 else b""
+check("a layer as a picture, 2 x 2 channels", done.returncode == 0
+      and again == whole and struct.unpack(">II", size) == (322, 322)
+      and (folder / "c.npy").exists(), done.stderr)
 
 done = run("evaluate", folder / "run", "--split", "all", "--curve",
            folder / "curve.csv")
