@@ -197,7 +197,7 @@ static int check_inside(struct lam_context *ctx, const char *path,
     return err;
 }
 
-// Returns a sentence in the context's stead: the child's own context is gone.
+// The child prints its own sentence: its context is gone with it.
 static int run_child(struct lam_context *ctx, const char *path,
                      const char *device, bool no_device)
 {
