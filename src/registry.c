@@ -9,6 +9,7 @@
 
 #include "installed.h"
 #include "param.h"
+#include "plugin_tables.h"
 
 struct entry {
     const char *name;
@@ -106,97 +107,21 @@ static int entry_add(struct lam_context *ctx, struct entry **entries, int *n,
     return LAM_OK;
 }
 
-static int params_check(struct lam_context *ctx, const char *origin,
-                        const char *owner, const struct lam_param *params,
-                        size_t config_size)
+// A name that is there already; kind is for the sentence.
+static int name_check(const struct lam_registry *registry, const char *kind,
+                      const struct entry *there, const char *origin)
 {
-    for (const struct lam_param *p = params; p && p->name; p++) {
-        if (p->kind < LAM_PARAM_INT || p->kind > LAM_PARAM_TEXT)
-            return lam_fail(ctx, LAM_EPLUGIN,
-                            "%s: %s: parameter '%s' is of unknown kind %d",
-                            origin, owner, p->name, p->kind);
-        if (p->offset > config_size ||
-            lam_param_bytes(p) > config_size - p->offset)
-            return lam_fail(ctx, LAM_EPLUGIN,
-                            "%s: %s: parameter '%s' lies outside the config "
-                            "struct of %zu bytes",
-                            origin, owner, p->name, config_size);
-        if (p->kind == LAM_PARAM_CHOICE && !p->choices)
-            return lam_fail(ctx, LAM_EPLUGIN,
-                            "%s: %s: parameter '%s' has no choices", origin,
-                            owner, p->name);
-    }
-    return LAM_OK;
-}
-
-static int layer_check(struct lam_registry *registry,
-                       const struct lam_layer_type *type, const char *origin)
-{
-    struct lam_context *ctx = registry->ctx;
-    const struct entry *other;
-
-    if (!type->name || !type->name[0])
-        return lam_fail(ctx, LAM_EPLUGIN, "%s: a layer has no name", origin);
-    if (!type->shape || !type->run)
-        return lam_fail(ctx, LAM_EPLUGIN, "%s: layer '%s' has no '%s'", origin,
-                        type->name, type->shape ? "run" : "shape");
-    if (type->min_in < 1 || type->max_in < type->min_in ||
-        type->max_in > LAM_MAX_IN)
-        return lam_fail(ctx, LAM_EPLUGIN,
-                        "%s: layer '%s' takes %d to %d inputs, but 1 to %d "
-                        "are possible",
-                        origin, type->name, type->min_in, type->max_in,
-                        LAM_MAX_IN);
-    other = entry_find(registry->layers, registry->n_layers, type->name);
-    if (other)
-        return lam_fail(ctx, LAM_EPLUGIN,
-                        "%s: layer '%s' is already there, from %s", origin,
-                        type->name, other->origin);
-    return params_check(ctx, origin, type->name, type->params,
-                        type->config_size);
-}
-
-static int optimizer_check(struct lam_registry *registry,
-                           const struct lam_optimizer_type *type,
-                           const char *origin)
-{
-    struct lam_context *ctx = registry->ctx;
-    const struct entry *other;
-    int n_slots = 0;
-
-    if (!type->name || !type->name[0])
-        return lam_fail(ctx, LAM_EPLUGIN, "%s: an optimiser has no name",
-                        origin);
-    if (!type->step)
-        return lam_fail(ctx, LAM_EPLUGIN, "%s: optimiser '%s' has no 'step'",
-                        origin, type->name);
-    while (type->slots && type->slots[n_slots])
-        n_slots++;
-    if (n_slots > LAM_MAX_SLOT)
-        return lam_fail(ctx, LAM_EPLUGIN,
-                        "%s: optimiser '%s' wants %d slots, at most %d are "
-                        "possible",
-                        origin, type->name, n_slots, LAM_MAX_SLOT);
-    other =
-        entry_find(registry->optimizers, registry->n_optimizers, type->name);
-    if (other)
-        return lam_fail(ctx, LAM_EPLUGIN,
-                        "%s: optimiser '%s' is already there, from %s", origin,
-                        type->name, other->origin);
-    return params_check(ctx, origin, type->name, type->params,
-                        type->config_size);
+    return !there ? LAM_OK
+                  : lam_fail(registry->ctx, LAM_EPLUGIN,
+                             "%s: %s '%s' is already there, from %s", origin,
+                             kind, there->name, there->origin);
 }
 
 static int fusion_add(struct lam_registry *registry,
-                      const struct lam_fusion *fusion, const char *origin)
+                      const struct lam_fusion *fusion)
 {
     const struct lam_fusion **grown;
 
-    if (!fusion->second || !fusion->into || (fusion->kept & ~1) ||
-        (fusion->weights && fusion->in_training))
-        return lam_fail(registry->ctx, LAM_EPLUGIN,
-                        "%s: its rule to merge '%s' is not complete", origin,
-                        fusion->first);
     grown = realloc(registry->fusions,
                     sizeof(*grown) * (size_t)(registry->n_fusions + 1));
     if (!grown)
@@ -227,24 +152,21 @@ int lam_registry_add(struct lam_registry *registry,
                      const struct lam_plugin *plugin, const char *origin)
 {
     struct lam_context *ctx = registry->ctx;
-    int err = LAM_OK;
+    int err = lam_plugin_check(ctx, plugin, origin);
 
-    if (plugin->abi_version != LAM_ABI_VERSION)
-        return lam_fail(ctx, LAM_EPLUGIN,
-                        "%s: made for plugin ABI %u, this is ABI %u: build it "
-                        "again with this version's header",
-                        origin, plugin->abi_version, LAM_ABI_VERSION);
-    if (plugin->size != sizeof(*plugin))
-        return lam_fail(ctx, LAM_EPLUGIN,
-                        "%s: its plugin struct has %u bytes, wanted %zu",
-                        origin, plugin->size, sizeof(*plugin));
-    if (!plugin->name || !plugin->version)
-        return lam_fail(ctx, LAM_EPLUGIN, "%s: plugin without a %s", origin,
-                        plugin->name ? "version" : "name");
+    if (err)
+        return err; // of another ABI nothing more can be read
     for (int i = 0; plugin->layers && plugin->layers[i] && !err; i++)
-        err = layer_check(registry, plugin->layers[i], origin);
+        err = name_check(registry, "layer",
+                         entry_find(registry->layers, registry->n_layers,
+                                    plugin->layers[i]->name),
+                         origin);
     for (int i = 0; plugin->optimizers && plugin->optimizers[i] && !err; i++)
-        err = optimizer_check(registry, plugin->optimizers[i], origin);
+        err =
+            name_check(registry, "optimiser",
+                       entry_find(registry->optimizers, registry->n_optimizers,
+                                  plugin->optimizers[i]->name),
+                       origin);
     for (int i = 0; plugin->layers && plugin->layers[i] && !err; i++)
         err = entry_add(ctx, &registry->layers, &registry->n_layers,
                         &registry->layer_names,
@@ -259,7 +181,7 @@ int lam_registry_add(struct lam_registry *registry,
                         origin);
     for (const struct lam_fusion *f = plugin->fusions; f && f->first && !err;
          f++)
-        err = fusion_add(registry, f, origin);
+        err = fusion_add(registry, f);
     return err ? err : plugin_add(registry, plugin, origin);
 }
 
