@@ -52,7 +52,7 @@ const char *lam_pnm_header(const unsigned char *data, size_t size,
     return NULL;
 }
 
-static unsigned sample(const unsigned char *p, int bytes)
+static unsigned sample(const unsigned char *p, size_t bytes)
 {
     return bytes == 2 ? (unsigned)p[0] << 8 | p[1] : p[0];
 }
@@ -75,7 +75,7 @@ const char *lam_pnm_length(size_t size, const struct lam_pnm *pnm)
 const char *lam_pnm_decode(const unsigned char *data, const struct lam_pnm *pnm,
                            uint16_t *pixels)
 {
-    const int bytes = pnm->maxval > 255 ? 2 : 1;
+    const size_t bytes = pnm->maxval > 255 ? 2 : 1;
     const size_t n = (size_t)pnm->width * (size_t)pnm->height;
     const size_t step = pixel_bytes(pnm);
     const unsigned maxval = (unsigned)pnm->maxval;

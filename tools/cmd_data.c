@@ -124,7 +124,11 @@ static int check(struct lam_context *ctx, const char *path)
         return err;
     n = lam_dataset_count(d, LAM_SPLIT_ALL);
     stats = calloc((size_t)n, sizeof(*stats));
-    for (int i = 0; i < n && stats; i++) {
+    if (!stats) {
+        lam_dataset_close(d);
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    }
+    for (int i = 0; i < n; i++) {
         const struct lam_sample_info *a = lam_dataset_info(d, LAM_SPLIT_ALL, i);
 
         if (look(d, LAM_SPLIT_ALL, i, &stats[i])) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The tests with sanitizers: sanitize.py [address,undefined|thread]...
 
-Builds with clang into build-address,undefined and build-thread, both if none is
+Builds with clang into build-address-undefined and build-thread, both if none is
 named, and runs meson's tests and self-tests of some layers. A report of a
 sanitizer ends the test it is in. leaks.supp holds all suppressions; stb_image
 is left out of undefined, for harmless sums with null pointers. Ends with "N
@@ -18,7 +18,7 @@ supp = root / "tests" / "long" / "leaks.supp"
 counts = [0, 0, 0]
 
 for kind in sys.argv[1:] or ["address,undefined", "thread"]:
-    build = root / f"build-{kind}"
+    build = root / ("build-" + kind.replace(",", "-"))
     ignored = build / "ignored"
     if not (build / "build.ninja").exists():
         build.mkdir(exist_ok=True)
