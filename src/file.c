@@ -1,5 +1,6 @@
 #include "file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,19 +40,22 @@ int lam_file_read(struct lam_context *ctx, const char *path, void **bytes,
     return err;
 }
 
-static void sync_folder(const char *path)
+// So that the new name outlives a loss of power; some file systems cannot.
+static bool sync_folder(const char *path)
 {
     char folder[1024];
     const char *slash = strrchr(path, '/');
+    bool ok = true;
     int fd;
 
     snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1,
              slash ? path : ".");
     fd = open(folder, O_RDONLY);
     if (fd >= 0) {
-        fsync(fd);
+        ok = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP;
         close(fd);
     }
+    return ok;
 }
 
 int lam_file_write(struct lam_context *ctx, const char *path,
@@ -73,6 +77,8 @@ int lam_file_write(struct lam_context *ctx, const char *path,
         remove(temporary);
         return lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
     }
-    sync_folder(path);
-    return LAM_OK;
+    return sync_folder(path)
+               ? LAM_OK
+               : lam_fail(ctx, LAM_EFILE, "the folder of %s cannot be synced",
+                          path);
 }

@@ -31,12 +31,13 @@ int lam_image_info(struct lam_context *ctx, const char *path, int *width,
 // Whether the name ends like an image file we read.
 bool lam_image_is_name(const char *name);
 
-// 8-bit PNG of 1 (grey) or 3 (RGB) channels. LAM_EFILE; no half file stays.
+// 8-bit PNG of 1 (grey) or 3 (RGB) channels. LAM_EFILE, LAM_EMEMORY; no half
+// file stays.
 int lam_image_write_png(struct lam_context *ctx, const char *path, int width,
                         int height, int channels, const unsigned char *data);
-// The same into an open file; false when it could not be written.
-bool lam_image_put_png(FILE *file, int width, int height, int channels,
-                       const unsigned char *data);
+// The same into an open file; says nothing of an error.
+int lam_image_put_png(FILE *file, int width, int height, int channels,
+                      const unsigned char *data);
 // PGM of 8 or 16 bits from values 0..65535, which are rounded to 8.
 int lam_image_write_pgm(struct lam_context *ctx, const char *path, int width,
                         int height, int bits, const uint16_t *data);

@@ -1,4 +1,4 @@
-// The only door to zlib.
+// Checking PNG files, inflated by zlib.
 #include "png.h"
 
 #include <string.h>

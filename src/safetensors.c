@@ -25,20 +25,22 @@ static void little_endian(uint64_t n, unsigned char bytes[8])
         bytes[i] = (unsigned char)(n >> (8 * i));
 }
 
+// NULL when memory is short, as below; jansson passes such a NULL on.
 static json_t *entry_of(const struct lam_stored *t, size_t begin)
 {
-    json_t *shape = json_array(), *entry = json_object();
+    json_t *shape = json_array();
+    bool ok = shape != NULL;
 
-    for (int i = 0; i < t->shape.rank; i++)
-        json_array_append_new(shape, json_integer(t->shape.dim[i]));
-    json_object_set_new(entry, "dtype",
-                        json_string(t->shape.dtype == LAM_F64 ? "F64" : "F32"));
-    json_object_set_new(entry, "shape", shape);
-    json_object_set_new(
-        entry, "data_offsets",
-        json_pack("[II]", (json_int_t)begin,
-                  (json_int_t)(begin + lam_shape_bytes(&t->shape))));
-    return entry;
+    for (int i = 0; i < t->shape.rank && ok; i++)
+        ok = json_array_append_new(shape, json_integer(t->shape.dim[i])) == 0;
+    if (!ok) {
+        json_decref(shape);
+        return NULL;
+    }
+    return json_pack("{s:s, s:o, s:[II]}", "dtype",
+                     t->shape.dtype == LAM_F64 ? "F64" : "F32", "shape", shape,
+                     "data_offsets", (json_int_t)begin,
+                     (json_int_t)(begin + lam_shape_bytes(&t->shape)));
 }
 
 static char *make_header(const struct lam_stored *tensors, int n_tensors,
@@ -48,7 +50,8 @@ static char *make_header(const struct lam_stored *tensors, int n_tensors,
     unsigned char digest[32];
     struct lam_sha256 sha;
     size_t at = 0;
-    char hex[65], *text;
+    char hex[65], *text = NULL;
+    bool ok = true;
 
     lam_sha256_init(&sha);
     for (int i = 0; i < n_tensors; i++)
@@ -56,16 +59,18 @@ static char *make_header(const struct lam_stored *tensors, int n_tensors,
                        lam_shape_bytes(&tensors[i].shape));
     lam_sha256_finish(&sha, digest);
     lam_sha256_hex(digest, hex);
-    for (int i = 0; i < n_metadata; i++)
-        json_object_set_new(meta, metadata[i].key,
-                            json_string(metadata[i].value));
-    json_object_set_new(meta, "sha256", json_string(hex));
-    json_object_set_new(header, "__metadata__", meta);
-    for (int i = 0; i < n_tensors; i++) {
-        json_object_set_new(header, tensors[i].name, entry_of(&tensors[i], at));
+    for (int i = 0; i < n_metadata && ok; i++)
+        ok = json_object_set_new(meta, metadata[i].key,
+                                 json_string(metadata[i].value)) == 0;
+    ok = ok && json_object_set_new(meta, "sha256", json_string(hex)) == 0;
+    ok = json_object_set_new(header, "__metadata__", meta) == 0 && ok;
+    for (int i = 0; i < n_tensors && ok; i++) {
+        ok = json_object_set_new(header, tensors[i].name,
+                                 entry_of(&tensors[i], at)) == 0;
         at += lam_shape_bytes(&tensors[i].shape);
     }
-    text = json_dumps(header, JSON_COMPACT);
+    if (ok)
+        text = json_dumps(header, JSON_COMPACT);
     json_decref(header);
     return text;
 }
@@ -267,6 +272,18 @@ static int read_bytes(struct lam_context *ctx, const char *path,
               : lam_fail(ctx, LAM_ECHECKPOINT, "%s cannot be read", path);
 }
 
+// jansson calls a text damaged when it had no memory for it: asked again, it
+// finds no fault then, or one that it cannot name.
+static bool was_memory_short(const char *text, size_t length)
+{
+    json_error_t error;
+    json_t *again = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+    const bool is_good = again != NULL;
+
+    json_decref(again);
+    return is_good || !error.text[0];
+}
+
 static int parse(struct lam_context *ctx, const char *path,
                  struct lam_safetensors *f, uint64_t size)
 {
@@ -282,6 +299,9 @@ static int parse(struct lam_context *ctx, const char *path,
         return fail(ctx, path, "", "its header is no JSON object");
     f->header = json_loadb((const char *)f->bytes + 8, length,
                            JSON_REJECT_DUPLICATES, &error);
+    if (!f->header &&
+        was_memory_short((const char *)f->bytes + 8, (size_t)length))
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     if (!f->header || !json_is_object(f->header))
         return fail(ctx, path, "its header",
                     f->header ? "it is no JSON object" : error.text);

@@ -54,7 +54,8 @@ static int write_picture(struct report *r, FILE *out,
     size_t size = 0;
     int width, height, err = report_picture(r, image, &rgb, &width, &height);
     FILE *memory = err ? NULL : open_memstream(&png, &size);
-    bool ok = memory && lam_image_put_png(memory, width, height, 3, rgb);
+    bool ok =
+        memory && lam_image_put_png(memory, width, height, 3, rgb) == LAM_OK;
 
     ok = memory && fclose(memory) == 0 && ok;
     if (!err && !ok)
