@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "elf_file.h"
 #include "installed.h"
 #include "param.h"
 #include "plugin_tables.h"
@@ -188,9 +189,14 @@ int lam_registry_add(struct lam_registry *registry,
 int lam_registry_load_file(struct lam_registry *registry, const char *path)
 {
     struct lam_context *ctx = registry->ctx;
-    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const char *problem = lam_elf_problem(path);
     const struct lam_plugin *plugin;
+    void *module;
 
+    if (problem)
+        return lam_fail(ctx, LAM_EPLUGIN, "cannot load plugin %s: %s", path,
+                        problem);
+    module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!module)
         return lam_fail(ctx, LAM_EPLUGIN, "cannot load plugin %s", dlerror());
     plugin = dlsym(module, "lam_plugin");
