@@ -15,8 +15,10 @@ static int fill(struct lam_buffer *b, int byte, size_t offset, size_t bytes)
 
     if (err)
         return err;
+    lam_queue_call(q, NULL);
     error = clEnqueueFillBuffer(q->queue, b->cl, &pattern, 1, offset, bytes, 0,
                                 NULL, q->profile ? &event : NULL);
+    lam_queue_returned(q);
     if (error)
         return lam_fail_cl(q, error, "clEnqueueFillBuffer", "");
     return lam_queue_track(q, "filling a buffer", event);
@@ -49,8 +51,10 @@ static int write_marks(struct lam_buffer *b, size_t whole)
     canary_of(b, tail);
     if (q->canary)
         memcpy(marks + b->bytes - first, tail, sizeof(tail));
+    lam_queue_call(q, NULL);
     error = clEnqueueWriteBuffer(q->queue, b->cl, CL_TRUE, first, whole - first,
                                  marks, 0, NULL, NULL);
+    lam_queue_returned(q);
     free(marks);
     return error ? lam_fail_cl(q, error, "clEnqueueWriteBuffer", "") : LAM_OK;
 }
@@ -178,8 +182,10 @@ int lam_buffer_write(struct lam_buffer *b, size_t offset, size_t bytes,
 
     if (err || bytes == 0)
         return err;
+    lam_queue_call(q, NULL);
     error = clEnqueueWriteBuffer(q->queue, b->cl, CL_FALSE, offset, bytes, src,
                                  0, NULL, &event);
+    lam_queue_returned(q);
     if (error)
         return lam_fail_cl(q, error, "clEnqueueWriteBuffer", "");
     return lam_queue_wait(q, event);
@@ -189,9 +195,12 @@ static int read_at(struct lam_buffer *b, size_t offset, size_t bytes, void *dst)
 {
     struct lam_queue *q = b->queue;
     cl_event event;
-    const cl_int error = clEnqueueReadBuffer(q->queue, b->cl, CL_FALSE, offset,
-                                             bytes, dst, 0, NULL, &event);
+    cl_int error;
 
+    lam_queue_call(q, NULL);
+    error = clEnqueueReadBuffer(q->queue, b->cl, CL_FALSE, offset, bytes, dst,
+                                0, NULL, &event);
+    lam_queue_returned(q);
     if (error)
         return lam_fail_cl(q, error, "clEnqueueReadBuffer", "");
     return lam_queue_wait(q, event);
@@ -246,8 +255,10 @@ int lam_buffer_copy(struct lam_buffer *dst, struct lam_buffer *src,
         err = check_range(dst, 0, bytes);
     if (err || bytes == 0 || src == dst)
         return err;
+    lam_queue_call(q, NULL);
     error = clEnqueueCopyBuffer(q->queue, src->cl, dst->cl, 0, 0, bytes, 0,
                                 NULL, q->profile ? &event : NULL);
+    lam_queue_returned(q);
     if (error)
         return lam_fail_cl(q, error, "clEnqueueCopyBuffer", "");
     return lam_queue_track(q, "copying a buffer", event);

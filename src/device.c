@@ -9,38 +9,60 @@
 
 enum { MAX_PLATFORMS = 16, MAX_CARDS = 16 };
 
-static cl_ulong get_long(cl_device_id device, cl_device_info what)
+// A device being asked what it is; the first question that failed.
+struct asked {
+    cl_device_id device;
+    const char *call;
+    cl_int error;
+};
+
+// A device of an older OpenCL does not know the question: that is an answer.
+static void note(struct asked *a, const char *call, cl_int error)
+{
+    if (a->error || !error || error == CL_INVALID_VALUE)
+        return;
+    a->call = call;
+    a->error = error;
+}
+
+static void get(struct asked *a, cl_device_info what, size_t size, void *value)
+{
+    note(a, "clGetDeviceInfo",
+         clGetDeviceInfo(a->device, what, size, value, NULL));
+}
+
+static cl_ulong get_long(struct asked *a, cl_device_info what)
 {
     cl_ulong value = 0;
 
-    clGetDeviceInfo(device, what, sizeof(value), &value, NULL);
+    get(a, what, sizeof(value), &value);
     return value;
 }
 
-static cl_uint get_int(cl_device_id device, cl_device_info what)
+static cl_uint get_int(struct asked *a, cl_device_info what)
 {
     cl_uint value = 0;
 
-    clGetDeviceInfo(device, what, sizeof(value), &value, NULL);
+    get(a, what, sizeof(value), &value);
     return value;
 }
 
-static size_t get_size(cl_device_id device, cl_device_info what)
+static size_t get_size(struct asked *a, cl_device_info what)
 {
     size_t value = 0;
 
-    clGetDeviceInfo(device, what, sizeof(value), &value, NULL);
+    get(a, what, sizeof(value), &value);
     return value;
 }
 
 // A text longer than the field is cut; without this it would be empty.
-static void get_text(cl_device_id device, cl_device_info what, char *text,
+static void get_text(struct asked *a, cl_device_info what, char *text,
                      size_t size)
 {
     char whole[1024] = "";
     const char *start = whole;
 
-    clGetDeviceInfo(device, what, sizeof(whole) - 1, whole, NULL);
+    get(a, what, sizeof(whole) - 1, whole);
     start += strspn(start, " ");
     snprintf(text, size, "%.*s", (int)size - 1, start);
 }
@@ -48,38 +70,47 @@ static void get_text(cl_device_id device, cl_device_info what, char *text,
 static void fill_row(cl_platform_id platform, cl_device_id d, int index,
                      struct lam_device_row *row)
 {
-    const cl_ulong type = get_long(d, CL_DEVICE_TYPE);
+    struct asked asked = {.device = d};
+    const cl_ulong type = get_long(&asked, CL_DEVICE_TYPE);
     int major = 0, minor = 0;
 
     *row = (struct lam_device_row){.index = index};
-    get_text(d, CL_DEVICE_NAME, row->name, sizeof(row->name));
-    get_text(d, CL_DEVICE_VENDOR, row->vendor, sizeof(row->vendor));
-    get_text(d, CL_DRIVER_VERSION, row->driver, sizeof(row->driver));
-    get_text(d, CL_DEVICE_VERSION, row->version, sizeof(row->version));
-    clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof(row->platform),
-                      row->platform, NULL);
+    get_text(&asked, CL_DEVICE_NAME, row->name, sizeof(row->name));
+    get_text(&asked, CL_DEVICE_VENDOR, row->vendor, sizeof(row->vendor));
+    get_text(&asked, CL_DRIVER_VERSION, row->driver, sizeof(row->driver));
+    get_text(&asked, CL_DEVICE_VERSION, row->version, sizeof(row->version));
+    note(&asked, "clGetPlatformInfo",
+         clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof(row->platform),
+                           row->platform, NULL));
     row->info = (struct lam_device){
         .kind = type & CL_DEVICE_TYPE_CPU ? LAM_DEVICE_CPU : LAM_DEVICE_GPU,
-        .compute_units = (int32_t)get_int(d, CL_DEVICE_MAX_COMPUTE_UNITS),
+        .compute_units = (int32_t)get_int(&asked, CL_DEVICE_MAX_COMPUTE_UNITS),
         .vector_width =
-            (int32_t)get_int(d, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT),
-        .has_f64 = get_long(d, CL_DEVICE_DOUBLE_FP_CONFIG) != 0,
-        .has_local_memory = get_int(d, CL_DEVICE_LOCAL_MEM_TYPE) == CL_LOCAL,
-        .local_bytes = (int64_t)get_long(d, CL_DEVICE_LOCAL_MEM_SIZE),
-        .max_work_group = (int64_t)get_size(d, CL_DEVICE_MAX_WORK_GROUP_SIZE),
-        .max_alloc_bytes = (int64_t)get_long(d, CL_DEVICE_MAX_MEM_ALLOC_SIZE),
-        .global_bytes = (int64_t)get_long(d, CL_DEVICE_GLOBAL_MEM_SIZE)};
-    if (!get_int(d, CL_DEVICE_AVAILABLE))
+            (int32_t)get_int(&asked, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT),
+        .has_f64 = get_long(&asked, CL_DEVICE_DOUBLE_FP_CONFIG) != 0,
+        .has_local_memory =
+            get_int(&asked, CL_DEVICE_LOCAL_MEM_TYPE) == CL_LOCAL,
+        .local_bytes = (int64_t)get_long(&asked, CL_DEVICE_LOCAL_MEM_SIZE),
+        .max_work_group =
+            (int64_t)get_size(&asked, CL_DEVICE_MAX_WORK_GROUP_SIZE),
+        .max_alloc_bytes =
+            (int64_t)get_long(&asked, CL_DEVICE_MAX_MEM_ALLOC_SIZE),
+        .global_bytes = (int64_t)get_long(&asked, CL_DEVICE_GLOBAL_MEM_SIZE)};
+    if (!get_int(&asked, CL_DEVICE_AVAILABLE))
         snprintf(row->problem, sizeof(row->problem), "is not available");
-    else if (!get_int(d, CL_DEVICE_COMPILER_AVAILABLE))
+    else if (!get_int(&asked, CL_DEVICE_COMPILER_AVAILABLE))
         snprintf(row->problem, sizeof(row->problem),
                  "has no compiler for kernels");
     else if (sscanf(row->version, "OpenCL %d.%d", &major, &minor) == 2 &&
              10 * major + minor < 12)
         snprintf(row->problem, sizeof(row->problem),
                  "speaks OpenCL %d.%d, 1.2 is needed", major, minor);
-    else if (!get_int(d, CL_DEVICE_ENDIAN_LITTLE))
+    else if (!get_int(&asked, CL_DEVICE_ENDIAN_LITTLE))
         snprintf(row->problem, sizeof(row->problem), "is big-endian");
+    if (asked.error)
+        snprintf(row->problem, sizeof(row->problem),
+                 "does not say what it is: %s failed with %s (%d)", asked.call,
+                 lam_cl_error_name(asked.error), asked.error);
 }
 
 const char *lam_device_advice(void)
@@ -175,8 +206,9 @@ static int find_all(struct lam_context *ctx,
             clGetPlatformInfo(platforms[p], CL_PLATFORM_NAME, sizeof(name),
                               name, NULL);
             snprintf(failed, sizeof(failed),
-                     "platform '%s' has no device (%s, %d)", name,
-                     lam_cl_error_name(none ? none : -1), none ? none : -1);
+                     "platform '%s' has no device (clGetDeviceIDs: %s, %d)",
+                     name, lam_cl_error_name(none ? none : -1),
+                     none ? none : -1);
             lam_log(ctx, LAM_LOG_INFO, "%s", failed);
             continue;
         }

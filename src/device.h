@@ -48,13 +48,16 @@ int lam_queue_open(struct lam_context *ctx,
                    const struct lam_queue_options *options,
                    struct lam_queue **queue);
 void lam_queue_close(struct lam_queue *queue); // NULL is fine
+// Names the layer whose kernels come now, for messages; NULL: none. The name
+// must live until the next call.
+void lam_queue_layer(struct lam_queue *queue, const char *layer);
 const struct lam_device_row *lam_queue_device(const struct lam_queue *queue);
 struct lam_context *lam_queue_context(const struct lam_queue *queue);
 // What was measured; NULL unless the queue was opened with `tuned`.
 struct lam_tuning *lam_queue_tuning(const struct lam_queue *queue);
 
 // Waits for all that was enqueued. LAM_ELOST after the time-out, naming the
-// last kernel; nothing may be done with the queue then but close it.
+// kernel it was at; nothing may be done with the queue then but close it.
 int lam_queue_finish(struct lam_queue *queue);
 
 // A buffer of at least bytes (> 0). LAM_EMEMORY if the device cannot hold it.

@@ -76,7 +76,6 @@ static CLBlastStatusCode call_clblast(struct lam_queue *q, int real,
     const cl_mem a = memory(g->a), b = memory(g->b), c = memory(g->c);
     const float alpha = (float)g->alpha, beta = (float)g->beta;
 
-    q->last = "CLBlast's GEMM";
     if (real == LAM_F64 && batch == 1)
         return CLBlastDgemm(row, ta, tb, m, n, k, g->alpha, a, oa, lda, b, ob,
                             ldb, g->beta, c, oc, ldc, &q->queue, event);
@@ -186,6 +185,7 @@ static void set_once(struct lam_queue *q)
 
 int lam_gemm_clblast(struct lam_queue *q, int real, const struct lam_gemm *g)
 {
+    static const char name[] = "CLBlast's GEMM";
     cl_event event = NULL;
     CLBlastStatusCode status;
     const int err = lam_queue_usable(q);
@@ -193,9 +193,19 @@ int lam_gemm_clblast(struct lam_queue *q, int real, const struct lam_gemm *g)
     if (err)
         return err;
     set_once(q);
+    lam_queue_call(q, name);
     status = call_clblast(q, real, g, q->profile ? &event : NULL);
+    lam_queue_returned(q);
+    if (!status)
+        lam_queue_launched(q, name, NULL);
     return status ? fail_clblast(q, g, status)
-                  : lam_queue_track(q, q->last, event);
+                  : lam_queue_track(q, name, event);
+}
+
+void lam_gemm_close(struct lam_queue *q)
+{
+    if (q->uses_clblast)
+        CLBlastClearCache();
 }
 
 bool lam_gemm_try(struct lam_queue *q, const struct lam_gemm *g, char *why,

@@ -62,6 +62,8 @@ static int fail_build(struct lam_queue *q, cl_program program, const char *name,
 
     clGetProgramBuildInfo(program, q->device, CL_PROGRAM_BUILD_LOG, 0, NULL,
                           &size);
+    if (error != CL_BUILD_PROGRAM_FAILURE && size <= 1)
+        return lam_fail_cl(q, error, "clBuildProgram", name);
     log = calloc(1, size + 1);
     if (!log)
         return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
@@ -80,7 +82,9 @@ static int fail_build(struct lam_queue *q, cl_program program, const char *name,
         log_source(q->ctx, source, number - 4, number + 2);
     else
         log_source(q->ctx, source, 1, INT_MAX);
-    if (line)
+    if (error != CL_BUILD_PROGRAM_FAILURE)
+        err = lam_fail_cl(q, error, "clBuildProgram", name);
+    else if (line)
         err = lam_fail(q->ctx, LAM_EBUILD, "kernel %s does not build: %.*s",
                        name, (int)strcspn(line, "\n"), line);
     else
@@ -157,8 +161,10 @@ static int fill_kernel(struct lam_queue *q, struct lam_kernel *k,
     int err = LAM_OK;
 
     if (sibling) {
+        error = clRetainProgram(sibling->program);
+        if (error)
+            return lam_fail_cl(q, error, "clRetainProgram", k->name);
         k->program = sibling->program;
-        clRetainProgram(k->program);
     } else {
         err = build(q, source, options, k->key, k->name, &k->program);
     }
@@ -172,9 +178,8 @@ static int fill_kernel(struct lam_queue *q, struct lam_kernel *k,
     error = clGetKernelWorkGroupInfo(k->cl, q->device,
                                      CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
                                      sizeof(k->required), k->required, NULL);
-    if (error)
-        memset(k->required, 0, sizeof(k->required));
-    return LAM_OK;
+    return error ? lam_fail_cl(q, error, "clGetKernelWorkGroupInfo", k->name)
+                 : LAM_OK;
 }
 
 int lam_queue_kernel(struct lam_queue *q, int real, const char *source,
@@ -301,10 +306,17 @@ int lam_queue_launch(struct lam_queue *q, struct lam_kernel *k,
     // OpenCL 1.2 refuses a NULL where the source demands a size.
     if (!local && k->required[0] > 0)
         local = k->required;
+    lam_queue_call(q, k->name);
     error = clEnqueueNDRangeKernel(q->queue, k->cl, 3, NULL, global, local, 0,
-                                   NULL, q->profile ? &event : NULL);
-    q->last = k->name;
+                                   NULL, &event);
+    lam_queue_returned(q);
     if (error)
         return fail_launch(q, k, error, global, local);
+    if (!q->profile) {
+        lam_queue_launched(q, k->name, event);
+        return LAM_OK;
+    }
+    clRetainEvent(event);
+    lam_queue_launched(q, k->name, event);
     return lam_queue_track(q, k->name, event);
 }

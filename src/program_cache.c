@@ -23,16 +23,14 @@ void lam_program_key(const struct lam_queue *q, const char *prelude,
                      const char *source, const char *options,
                      char key[LAM_PROGRAM_KEY])
 {
-    char platform[256] = "";
-    const char *const parts[] = {magic,          prelude,       source,
-                                 options,        q->row.name,   q->row.platform,
-                                 q->row.version, q->row.driver, q->row.vendor,
-                                 platform};
+    const char *const parts[] = {magic,          prelude,
+                                 source,         options,
+                                 q->row.name,    q->row.platform,
+                                 q->row.version, q->row.driver,
+                                 q->row.vendor,  q->platform_version};
     unsigned char digest[32];
     struct lam_sha256 s;
 
-    clGetPlatformInfo(q->platform, CL_PLATFORM_VERSION, sizeof(platform),
-                      platform, NULL);
     lam_sha256_init(&s);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         lam_sha256_add(&s, parts[i], strlen(parts[i]) + 1);

@@ -70,6 +70,7 @@ int lam_fail_cl(struct lam_queue *q, cl_int error, const char *call,
 {
     const char *name = lam_cl_error_name(error);
     const char *between = what[0] ? ": " : "";
+    char where[200];
 
     if (error == -4 || error == -6 || error == -61)
         return lam_fail(q->ctx, LAM_EMEMORY,
@@ -80,9 +81,10 @@ int lam_fail_cl(struct lam_queue *q, cl_int error, const char *call,
     if (error == -5 || error == -14 || error == -36 || error == -9999) {
         q->is_lost = true;
         return lam_fail(q->ctx, LAM_ELOST,
-                        "%s failed with %s (%d)%s%s; the device is lost, the "
-                        "last kernel given to it was %s",
-                        call, name, error, between, what, q->last);
+                        "%s failed with %s (%d)%s%s; the device is lost, it "
+                        "was at %s",
+                        call, name, error, between, what,
+                        lam_queue_where(q, where, sizeof(where)));
     }
     return lam_fail(q->ctx, LAM_ERUN, "%s failed with %s (%d)%s%s", call, name,
                     error, between, what);
@@ -90,10 +92,11 @@ int lam_fail_cl(struct lam_queue *q, cl_int error, const char *call,
 
 int lam_queue_usable(struct lam_queue *q)
 {
+    char where[200];
+
     return q->is_lost ? lam_fail(q->ctx, LAM_ELOST,
-                                 "the device was lost; the last kernel given "
-                                 "to it was %s",
-                                 q->last)
+                                 "the device was lost; it was at %s",
+                                 lam_queue_where(q, where, sizeof(where)))
                       : LAM_OK;
 }
 
@@ -102,8 +105,12 @@ static int open_on(struct lam_queue *q, const struct lam_found *found)
     cl_int error;
 
     q->row = found->row;
-    q->platform = found->platform;
     q->device = found->device;
+    error = clGetPlatformInfo(found->platform, CL_PLATFORM_VERSION,
+                              sizeof(q->platform_version), q->platform_version,
+                              NULL);
+    if (error)
+        return lam_fail_cl(q, error, "clGetPlatformInfo", q->row.name);
     q->context = clCreateContext(NULL, 1, &q->device, NULL, NULL, &error);
     if (error) {
         q->context = NULL;
@@ -174,8 +181,9 @@ int lam_queue_open(struct lam_context *ctx,
     q->poison = options->poison;
     q->canary = options->canary;
     q->profile = options->profile != 0;
-    q->last = "none";
-    err = open_best(q, options->device ? options->device : "");
+    err = lam_watchdog_open(q);
+    if (!err)
+        err = open_best(q, options->device ? options->device : "");
     if (err) {
         lam_queue_close(q);
         return err;
@@ -208,9 +216,12 @@ void lam_queue_close(struct lam_queue *q)
         return;
     if (q->parts.cl && !q->is_hung)
         clReleaseMemObject(q->parts.cl);
+    lam_watchdog_close(q);
     for (int i = 0; i < q->n_pending && !q->is_hung; i++)
         clReleaseEvent(q->pending[i].event);
     lam_queue_kernels_free(q);
+    if (!q->is_hung)
+        lam_gemm_close(q);
     if (q->queue && !q->is_hung)
         clReleaseCommandQueue(q->queue);
     if (q->context && !q->is_hung)
@@ -249,15 +260,34 @@ double lam_queue_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+// After an error the device may still be reading or writing memory of the
+// caller: waits for the end of that, half a second at most.
+static void let_end(cl_event event)
+{
+    const double start = lam_queue_now();
+    cl_int status = CL_QUEUED;
+
+    while (lam_queue_now() - start < 0.5 &&
+           (clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
+                           sizeof(status), &status, NULL) ||
+            status > CL_COMPLETE))
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+}
+
 // A driver may hang with no error at all, so no wait is left to it.
 int lam_queue_wait(struct lam_queue *q, cl_event event)
 {
     const double start = lam_queue_now();
+    const char *call = "clFlush";
+    char where[200];
     long pause_ns = 2000;
     cl_int status = CL_QUEUED, error;
 
+    lam_queue_call(q, NULL);
     error = clFlush(q->queue);
+    lam_queue_returned(q);
     while (!error) {
+        call = "clGetEventInfo";
         error = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
                                sizeof(status), &status, NULL);
         if (error || status <= CL_COMPLETE)
@@ -265,45 +295,57 @@ int lam_queue_wait(struct lam_queue *q, cl_event event)
         if (lam_queue_now() - start > q->timeout_s) {
             q->is_lost = q->is_hung = true;
             return lam_fail(q->ctx, LAM_ELOST,
-                            "the device did not finish within %g s; the last "
-                            "kernel given to it was %s",
-                            q->timeout_s, q->last);
+                            "the device did not finish within %g s; it is at "
+                            "%s",
+                            q->timeout_s,
+                            lam_queue_where(q, where, sizeof(where)));
         }
         nanosleep(&(struct timespec){0, pause_ns}, NULL);
         if (pause_ns < 200000)
             pause_ns += pause_ns / 2;
     }
+    if (error)
+        let_end(event);
     clReleaseEvent(event);
     if (error)
-        return lam_fail_cl(q, error, "waiting for the device", q->last);
+        return lam_fail_cl(q, error, call, "");
     if (status == -4 || status == -6)
-        return lam_fail_cl(q, status, "running on the device", q->last);
+        return lam_fail_cl(q, status, "running on the device",
+                           lam_queue_where(q, where, sizeof(where)));
     if (status < 0) {
         q->is_lost = true;
         return lam_fail(q->ctx, LAM_ELOST,
-                        "the device stopped with %s (%d); the last kernel "
-                        "given to it was %s",
-                        lam_cl_error_name(status), status, q->last);
+                        "the device stopped with %s (%d); it was at %s",
+                        lam_cl_error_name(status), status,
+                        lam_queue_where(q, where, sizeof(where)));
     }
+    lam_queue_ended(q);
     return LAM_OK;
 }
 
-static void collect(struct lam_queue *q)
+static int collect(struct lam_queue *q)
 {
+    cl_int error = CL_SUCCESS;
+
     for (int i = 0; i < q->n_pending; i++) {
         const struct lam_pending *p = &q->pending[i];
         cl_ulong start = 0, end = 0;
 
-        clGetEventProfilingInfo(p->event, CL_PROFILING_COMMAND_START,
-                                sizeof(start), &start, NULL);
-        clGetEventProfilingInfo(p->event, CL_PROFILING_COMMAND_END, sizeof(end),
-                                &end, NULL);
+        if (!error)
+            error =
+                clGetEventProfilingInfo(p->event, CL_PROFILING_COMMAND_START,
+                                        sizeof(start), &start, NULL);
+        if (!error)
+            error = clGetEventProfilingInfo(p->event, CL_PROFILING_COMMAND_END,
+                                            sizeof(end), &end, NULL);
         clReleaseEvent(p->event);
         if (end > start)
             p->timing->seconds += 1e-9 * (double)(end - start);
         p->timing->calls++;
     }
     q->n_pending = 0;
+    return error ? lam_fail_cl(q, error, "clGetEventProfilingInfo", "")
+                 : LAM_OK;
 }
 
 int lam_queue_finish(struct lam_queue *q)
@@ -314,13 +356,13 @@ int lam_queue_finish(struct lam_queue *q)
 
     if (err)
         return err;
+    lam_queue_call(q, NULL);
     error = clEnqueueMarkerWithWaitList(q->queue, 0, NULL, &event);
+    lam_queue_returned(q);
     if (error)
-        return lam_fail_cl(q, error, "clEnqueueMarkerWithWaitList", q->last);
+        return lam_fail_cl(q, error, "clEnqueueMarkerWithWaitList", "");
     err = lam_queue_wait(q, event);
-    if (!err)
-        collect(q);
-    return err;
+    return err ? err : collect(q);
 }
 
 static struct lam_timing *find_timing(struct lam_queue *q, const char *name)

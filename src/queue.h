@@ -1,6 +1,6 @@
 // queue.h - inside of an opened device, for the files that talk to OpenCL:
 // device.c, queue.c, buffer.c, kernel.c, program_cache.c, gemm.c, gemm_cpu.c,
-// host.c. No one else includes it.
+// host.c, watchdog.c. No one else includes it.
 #ifndef LAM_QUEUE_H
 #define LAM_QUEUE_H
 
@@ -58,7 +58,7 @@ struct lam_buffer {
 struct lam_queue {
     struct lam_context *ctx;
     struct lam_device_row row;
-    cl_platform_id platform;
+    char platform_version[256];
     cl_device_id device;
     cl_context context;
     cl_command_queue queue;
@@ -69,7 +69,7 @@ struct lam_queue {
     bool is_hung;     // nor released: a driver may wait in a release for ever
     char cache[1024]; // folder of built programs, "" for none
     struct lam_tuning *tuning;
-    const char *last; // name of the last kernel enqueued
+    struct lam_watchdog *watchdog;
     size_t allocated, peak;
     uint32_t serial; // of the newest buffer
     int n_buffers, n_programs, n_hits;
@@ -100,6 +100,20 @@ int lam_fail_cl(struct lam_queue *queue, cl_int error, const char *call,
 int lam_queue_usable(struct lam_queue *queue);
 // Waits for an event, at most the queue's time-out. Releases it.
 int lam_queue_wait(struct lam_queue *queue, cl_event event);
+// Which kernel, of which layer, the device is at: the first it has not ended
+// since the last wait, else the last one. Returns text.
+const char *lam_queue_where(struct lam_queue *queue, char *text, size_t size);
+// A kernel was enqueued; its event (NULL: none) is released later.
+void lam_queue_launched(struct lam_queue *queue, const char *kernel,
+                        cl_event event);
+// All that was enqueued has ended.
+void lam_queue_ended(struct lam_queue *queue);
+// Around calls in which some drivers do all the work. Where one does not return
+// in time, the context's on_hang is called. kernel NULL: the one before.
+void lam_queue_call(struct lam_queue *queue, const char *kernel);
+void lam_queue_returned(struct lam_queue *queue);
+int lam_watchdog_open(struct lam_queue *queue);
+void lam_watchdog_close(struct lam_queue *queue);
 // Adds the time of an event to a name, later. NULL, without profile: nothing.
 int lam_queue_track(struct lam_queue *queue, const char *name, cl_event event);
 double lam_queue_now(void); // seconds of a steady clock
@@ -122,6 +136,8 @@ int lam_queue_gemm(struct lam_queue *queue, int real,
                    const struct lam_gemm *gemm);
 int lam_gemm_clblast(struct lam_queue *queue, int real,
                      const struct lam_gemm *gemm);
+// Frees what CLBlast keeps, if it was used.
+void lam_gemm_close(struct lam_queue *queue);
 int lam_gemm_cpu(struct lam_queue *queue, int real,
                  const struct lam_gemm *gemm);
 // Decides between the two, and takes the parameters that were measured.

@@ -17,6 +17,9 @@ struct lam_context {
     lam_log_function *log; // or NULL
     void *log_data;
     volatile int *interrupted; // set by a signal handler, or NULL
+    // A driver does not come back from a call. Called from another thread: all
+    // it can do is to end the process. NULL: such a call lasts for ever.
+    void (*on_hang)(const char *sentence);
 };
 
 // Records the sentence unless one is recorded already; returns code.

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct verb {
     const char *name, *summary;
@@ -54,9 +55,16 @@ static void print_log(void *data, enum lam_level level, const char *text)
             text);
 }
 
+// The driver holds the thread that could clean up.
+static void end(const char *sentence)
+{
+    fprintf(stderr, "lamina: %s\n", sentence);
+    _exit(lam_status_exit(LAM_ELOST));
+}
+
 int main(int argc, char **argv)
 {
-    struct lam_context ctx = {.log = print_log};
+    struct lam_context ctx = {.log = print_log, .on_hang = end};
     int status;
 
     if (argc < 2 || strcmp(argv[1], "-h") == 0 ||
