@@ -66,6 +66,11 @@ static int collect(struct lam_session *session, const struct lam_graph *graph,
                 return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
             err = k < 0 ? lam_session_weight_read(session, i, data)
                         : lam_session_slot_read(session, i, k, data);
+            if (!err && !lam_shape_finite(&p->spec.shape, data))
+                err = lam_fail(graph->ctx, LAM_ENONFINITE,
+                               "%s of %s has a non-finite value, so it is not "
+                               "saved",
+                               k < 0 ? "weight" : "optimiser state", p->name);
             c->tensors[c->n] = (struct lam_stored){
                 .name = p->name, .shape = p->spec.shape, .data = data};
             if (k >= 0) {

@@ -80,6 +80,8 @@ int lam_session_step(struct lam_session *session, int64_t t, double lr);
 // values of a fresh forward run of the same input. Only called after a bad
 // loss.
 int lam_session_blame(struct lam_session *session, uint64_t seed);
+// The same for weights alone.
+int lam_session_blame_weights(struct lam_session *session);
 
 int lam_session_finish(struct lam_session *session); // waits
 // LAM_ERUN when a canary behind one of the buffers has changed.

@@ -61,9 +61,12 @@ static int call_run(struct lam_session *s, int i, struct lam_io *io)
 {
     struct lam_node *node = &s->graph->nodes[i];
     const struct lam_variant *v = s->plan->nodes[i].taken[LAM_PASS_RUN].variant;
-    const int err =
-        v ? v->run(&node->layer, io) : node->layer.type->run(&node->layer, io);
+    int err;
 
+    lam_queue_layer(s->queue, node->name);
+    err =
+        v ? v->run(&node->layer, io) : node->layer.type->run(&node->layer, io);
+    lam_queue_layer(s->queue, NULL);
     if (err)
         lam_fail(s->ctx, err, "%s: its forward run failed", node->name);
     return err;
@@ -239,7 +242,9 @@ static int backward_node(struct lam_session *s, int i, bool first)
         if (d_weight[k].buffer && np->weight_sum[k] >= 0)
             d_weight[k].buffer =
                 s->slots[s->plan->tenants[np->weight_sum[k]].slot];
+    lam_queue_layer(s->queue, node->name);
     err = call_backward(s, i, &io);
+    lam_queue_layer(s->queue, NULL);
     for (int k = 0; k < io.n_weight && !err && !first; k++)
         if (d_weight[k].buffer != t->d_weight[k].buffer)
             err = add_to(s, &t->d_weight[k], &d_weight[k], 1.0);
@@ -323,15 +328,6 @@ int lam_session_step(struct lam_session *s, int64_t t, double lr)
     return err;
 }
 
-static bool is_finite(const void *data, int64_t n, int dtype)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (!isfinite(dtype == LAM_F64 ? ((const double *)data)[i]
-                                       : (double)((const float *)data)[i]))
-            return false;
-    return true;
-}
-
 // Reads a tensor and looks at it.
 static int look(struct lam_session *s, struct lam_buffer *buffer,
                 const struct lam_shape *shape, const char *what,
@@ -346,10 +342,21 @@ static int look(struct lam_session *s, struct lam_buffer *buffer,
     if (!data)
         return lam_fail(s->ctx, LAM_EMEMORY, "out of memory");
     err = lam_buffer_read(buffer, 0, lam_shape_bytes(shape), data);
-    if (!err && !is_finite(data, lam_shape_elements(shape), shape->dtype))
+    if (!err && !lam_shape_finite(shape, data))
         err = lam_fail(s->ctx, LAM_ENONFINITE, "%s %s has a non-finite value",
                        what, name);
     free(data);
+    return err;
+}
+
+int lam_session_blame_weights(struct lam_session *s)
+{
+    const struct lam_graph *graph = s->graph;
+    int err = LAM_OK;
+
+    for (int i = 0; i < graph->n_weights && !err; i++)
+        err = look(s, s->weights[i].weight, &graph->weights[i].spec.shape,
+                   "weight", graph->weights[i].name);
     return err;
 }
 
@@ -362,9 +369,8 @@ int lam_session_blame(struct lam_session *s, uint64_t seed)
         if (graph->values[i].producer < 0)
             err = look(s, s->slots[s->plan->tenants[s->plan->value[i]].slot],
                        &graph->values[i].shape, "input", graph->values[i].name);
-    for (int i = 0; i < graph->n_weights && !err; i++)
-        err = look(s, s->weights[i].weight, &graph->weights[i].spec.shape,
-                   "weight", graph->weights[i].name);
+    if (!err)
+        err = lam_session_blame_weights(s);
     for (int i = 0; i < graph->n_nodes && !err; i++) {
         err = run_node(s, i, seed);
         for (int k = 0; k < graph->nodes[i].shapes.n_out && !err; k++)

@@ -1,6 +1,7 @@
 #include "shape.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,4 +66,16 @@ bool lam_shape_parse(const char *text, int dtype, struct lam_shape *shape)
             return false;
         text = end + 1;
     }
+}
+
+bool lam_shape_finite(const struct lam_shape *shape, const void *data)
+{
+    const int64_t n = lam_shape_elements(shape);
+
+    for (int64_t i = 0; i < n && shape->dtype != LAM_I32; i++)
+        if (!isfinite(shape->dtype == LAM_F64
+                          ? ((const double *)data)[i]
+                          : (double)((const float *)data)[i]))
+            return false;
+    return true;
 }

@@ -13,5 +13,7 @@ const char *lam_shape_print(const struct lam_shape *shape, char *text,
                             size_t size);
 // Parses "2x3x7x5"; false if it is not that, is zero-sized or overflows.
 bool lam_shape_parse(const char *text, int dtype, struct lam_shape *shape);
+// Whether none of the tensor's elements, at data, is infinite or not a number.
+bool lam_shape_finite(const struct lam_shape *shape, const void *data);
 
 #endif

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cells.h"
 #include "overlay.h"
@@ -53,6 +54,28 @@ static int write_target(struct lam_trainer *t, const float *masks)
     return err;
 }
 
+// Puts the step before what was said of a value.
+static int name_step(struct lam_trainer *t, int64_t step, int err)
+{
+    char text[sizeof(t->ctx->error)];
+
+    if (err != LAM_ENONFINITE)
+        return err;
+    memcpy(text, t->ctx->error, sizeof(text));
+    lam_error_clear(t->ctx);
+    return lam_fail(t->ctx, err, "step %" PRId64 ": %s", step, text);
+}
+
+// Names the first bad layer and the step.
+static int fail_loss(struct lam_trainer *t, uint64_t seed, double loss)
+{
+    int err = lam_session_blame(t->session, seed);
+
+    if (!err)
+        err = lam_fail(t->ctx, LAM_ENONFINITE, "the loss is %g", loss);
+    return name_step(t, t->progress.step + 1, err);
+}
+
 // One micro-batch forward and backward; its loss.
 static int run_micro(struct lam_trainer *t, int k, double *loss)
 {
@@ -73,13 +96,7 @@ static int run_micro(struct lam_trainer *t, int k, double *loss)
     if (!err)
         err = lam_session_read(t->session, t->loss, &value);
     *loss += (double)value / t->n_micro;
-    if (!err && !isfinite(value)) {
-        err = lam_session_blame(t->session, seed);
-        if (!err)
-            err = lam_fail(t->ctx, LAM_ENONFINITE, "the loss is %g",
-                           (double)value);
-    }
-    return err;
+    return err || isfinite(value) ? err : fail_loss(t, seed, (double)value);
 }
 
 static int run_step(struct lam_trainer *t, double *loss)
@@ -211,7 +228,8 @@ static int end_epoch(struct lam_trainer *t, struct lam_meter *meter,
     row->step = t->progress.step;
     row->lr = rate_at(t, t->progress.step - 1);
     lam_meter_clear(meter);
-    if (every && (t->progress.epoch % every == 0 || is_last))
+    err = name_step(t, t->progress.step, lam_session_blame_weights(t->session));
+    if (!err && every && (t->progress.epoch % every == 0 || is_last))
         err = validate(t, row, false);
     if (!err && row->has_val && row->val_dice > t->progress.best) {
         t->progress.best = row->val_dice;
