@@ -29,6 +29,11 @@ struct lam_sample_info {
 // LAM_EDATA names file (and line) and what is wrong.
 int lam_dataset_open(struct lam_context *ctx, const char *path,
                      struct lam_dataset **dataset);
+// The same, but an image that cannot be taken (not there, unreadable, a mask of
+// another size) is told to `report` and left out.
+int lam_dataset_open_rest(struct lam_context *ctx, const char *path,
+                          void (*report)(void *data, const char *problem),
+                          void *data, struct lam_dataset **dataset);
 void lam_dataset_close(struct lam_dataset *dataset); // NULL is fine
 int lam_dataset_count(const struct lam_dataset *dataset, enum lam_split split);
 const struct lam_sample_info *

@@ -103,8 +103,8 @@ static char *find_image(const char *folder, const char *name)
     return NULL;
 }
 
-static int make_entry(struct lam_dataset *d, const char *root, const char *name,
-                      const char *patient, const char *split, const char *where)
+static int try_entry(struct lam_dataset *d, const char *root, const char *name,
+                     const char *patient, const char *split, const char *where)
 {
     struct lam_entry e = {0};
     char *images = join(root, "/images", ""), *masks = join(root, "/masks", "");
@@ -154,6 +154,18 @@ out:
     free(images);
     free(masks);
     return err;
+}
+
+static int make_entry(struct lam_dataset *d, const char *root, const char *name,
+                      const char *patient, const char *split, const char *where)
+{
+    const int err = try_entry(d, root, name, patient, split, where);
+
+    if (!err || !d->report || err == LAM_EMEMORY)
+        return err;
+    d->report(d->report_data, d->ctx->error);
+    lam_error_clear(d->ctx);
+    return LAM_OK;
 }
 
 static int open_manifest(struct lam_dataset *d, const char *root,
@@ -289,6 +301,13 @@ static int index_splits(struct lam_dataset *d)
 int lam_dataset_open(struct lam_context *ctx, const char *path,
                      struct lam_dataset **dataset)
 {
+    return lam_dataset_open_rest(ctx, path, NULL, NULL, dataset);
+}
+
+int lam_dataset_open_rest(struct lam_context *ctx, const char *path,
+                          void (*report)(void *data, const char *problem),
+                          void *data, struct lam_dataset **dataset)
+{
     struct lam_dataset *d = calloc(1, sizeof(*d));
     char *manifest = join(path, "/manifest.csv", "");
     int err = LAM_OK;
@@ -300,6 +319,8 @@ int lam_dataset_open(struct lam_context *ctx, const char *path,
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     }
     d->ctx = ctx;
+    d->report = report;
+    d->report_data = data;
     if (strncmp(path, "phantom:", 8) == 0) {
         err = open_phantom(d, path);
     } else if (is_file(path)) {

@@ -19,6 +19,9 @@ struct lam_dataset {
     int n_entries;
     int *splits[4], n_split[4]; // entries by enum lam_split
     int phantom_size;           // 0: files
+    // Of lam_dataset_open_rest, else NULL.
+    void (*report)(void *data, const char *problem);
+    void *report_data;
 };
 
 // Decodes an entry, once. Not for two threads at a time.

@@ -87,6 +87,7 @@ static const char *const split_names[] = {"train", "val", "test"};
 struct image_stats {
     double share; // of foreground
     int highest;  // label
+    double white; // highest grey, of 65535
     uint64_t hash;
 };
 
@@ -103,6 +104,8 @@ static int look(struct lam_dataset *d, enum lam_split split, int i,
     *stats = (struct image_stats){.hash = 1};
     for (int64_t k = 0; k < n; k++) {
         stats->hash = lam_rng_bits(stats->hash, (uint64_t)image[k]);
+        if ((double)image[k] > stats->white)
+            stats->white = (double)image[k];
         if (mask && mask[k] > 0) {
             stats->share += 1.0 / (double)n;
             if (mask[k] > (float)stats->highest)
@@ -114,10 +117,41 @@ static int look(struct lam_dataset *d, enum lam_split split, int i,
     return err;
 }
 
+static void print_problem(void *problems, const char *problem)
+{
+    printf("%s\n", problem);
+    ++*(int *)problems;
+}
+
+// How the greys are stored; 10 to 14 bits often lie in 16.
+static void print_depths(struct lam_dataset *d, const struct image_stats *stats)
+{
+    const int n = lam_dataset_count(d, LAM_SPLIT_ALL);
+    int n_wide = 0, n_bare = 0, bits = 1;
+    double white = 0.0;
+
+    for (int i = 0; i < n; i++) {
+        const struct lam_sample_info *info =
+            lam_dataset_info(d, LAM_SPLIT_ALL, i);
+
+        n_bare += !info->mask_path && info->image_path;
+        n_wide += info->bits == 16;
+        if (info->bits == 16 && stats[i].white > white)
+            white = stats[i].white;
+    }
+    while (white >= (double)(1 << bits))
+        bits++;
+    printf("%d images of 8 bits, %d of 16", n - n_wide, n_wide);
+    if (n_wide)
+        printf(" (up to %.0f: %d bits are used)", white, bits);
+    printf(", %d without a mask\n", n_bare);
+}
+
 static int check(struct lam_context *ctx, const char *path)
 {
     struct lam_dataset *d;
-    int problems = 0, empty = 0, n, err = lam_dataset_open(ctx, path, &d);
+    int problems = 0, empty = 0, n;
+    int err = lam_dataset_open_rest(ctx, path, print_problem, &problems, &d);
     struct image_stats *stats;
 
     if (err)
@@ -156,6 +190,8 @@ static int check(struct lam_context *ctx, const char *path)
             }
         }
     }
+    if (stats)
+        print_depths(d, stats);
     printf("%d images, %d without foreground, %d problems\n", n, empty,
            problems);
     free(stats);

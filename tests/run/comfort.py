@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Manual pages, completion and drawings: comfort.py BUILD."""
+"""Manual pages, completion, drawings, checks of data: comfort.py BUILD."""
 import os
 import pathlib
 import re
@@ -92,5 +92,33 @@ done = subprocess.run([lamina, "graph", root / "models/unet-small.yaml"],
                       check=False)
 check("graph: without Graphviz", done.returncode == 1 and
       "install graphviz" in done.stderr and "--dot" in done.stderr, done.stderr)
+
+
+def pgm(name, width, height, values):
+    """16 bits where a value needs them."""
+    wide = max(values) > 255
+    (folder / "d" / name).write_bytes(
+        b"P5 %d %d %d\n" % (width, height, 65535 if wide else 255) +
+        b"".join(v.to_bytes(1 + wide, "big") for v in values))
+
+
+# All that is wrong with a data set is told, not only the first of it.
+for part in "images", "masks":
+    (folder / "d" / part).mkdir(parents=True)
+for i, name in enumerate("abcd"):
+    pgm(f"images/{name}.pgm", 4, 4, [(4095 if name == "d" else 200) - k - i
+                                     for k in range(16)])
+    height = 5 if name == "b" else 4
+    pgm(f"masks/{name}.pgm", 4, height, [255] * 4 * height)
+(folder / "d/images/c.pgm").write_bytes(b"P5 4 4 255\n12")
+pgm("images/e.pgm", 4, 4, [9] * 16)
+(folder / "d/images/f.png").write_bytes(b"no image")
+done = run(lamina, "data", "check", "d")
+check("data check: every problem", done.returncode == 2 and all(
+    text in done.stdout for text in (
+        "but its mask d/masks/b.pgm is 4 x 5", "d/images/c.pgm",
+        "d/images/f.png", "3 problems")), done.stdout + done.stderr)
+check("data check: how it is stored", "1 of 16 (up to 4092: 12 bits are used), "
+      "1 without a mask" in done.stdout, done.stdout)
 print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
 sys.exit(counts["failed"] > 0)
