@@ -135,6 +135,15 @@ kernel void norm_moments(const global real *x, global real *parts,
     }
 }
 
+// Not left to the compiler: a host makes the same of what several ranks have
+// observed.
+void norm_move(global real *running, const real observed, const real keep)
+{
+    const real gain = (REAL(1.0) - keep) * observed;
+
+    *running = keep > REAL(0.0) ? fma(keep, *running, gain) : gain;
+}
+
 // The moments, from `at` on, of each set from its chunks, by Chan's formula:
 // the squares within the chunks and those of the chunks' means. running_mean
 // and running_var may be null; they keep the part `keep` of what they were.
@@ -174,11 +183,9 @@ kernel void norm_statistics(const global real *parts, global real *moments,
     moments[at + set] = average;
     moments[at + sets + set] = REAL(1.0) / sqrt(squares / count + epsilon);
     if (running_mean)
-        running_mean[set] =
-            keep * running_mean[set] + (REAL(1.0) - keep) * average;
+        norm_move(&running_mean[set], average, keep);
     if (running_var)
-        running_var[set] = keep * running_var[set] +
-                           (REAL(1.0) - keep) * (squares / (count - REAL(1.0)));
+        norm_move(&running_var[set], squares / (count - REAL(1.0)), keep);
 }
 
 // What relu leaves of v, and of a gradient g where it gave y.

@@ -69,11 +69,15 @@ static int batchnorm_shape(const struct lam_layer *layer,
                                  "larger batch or image");
     norm_shape(&n, shapes);
     if (config->affine) {
-        norm_weight(shapes, "weight", LAM_INIT_ONES, 0);
-        norm_weight(shapes, "bias", LAM_INIT_ZEROS, 0);
+        norm_weight(shapes, "weight", LAM_INIT_ONES);
+        norm_weight(shapes, "bias", LAM_INIT_ZEROS);
     }
-    norm_weight(shapes, "running_mean", LAM_INIT_ZEROS, 1);
-    norm_weight(shapes, "running_var", LAM_INIT_ONES, 1);
+    norm_weight(shapes, "running_mean", LAM_INIT_ZEROS);
+    norm_weight(shapes, "running_var", LAM_INIT_ONES);
+    for (int i = shapes->n_weight - 2; i < shapes->n_weight; i++) {
+        shapes->weight[i].is_state = 1;
+        shapes->weight[i].keep = (float)kept(config);
+    }
     return LAM_OK;
 }
 
@@ -98,7 +102,7 @@ static int batchnorm_run(struct lam_layer *layer, const struct lam_io *io)
         .running_mean = &running[0],
         .running_var = &running[1],
         .epsilon = config->epsilon,
-        .keep = kept(config)};
+        .keep = io->observe ? 0.0 : kept(config)};
 
     if (io->training)
         return norm_run(layer, n, io, &terms);

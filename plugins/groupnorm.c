@@ -64,8 +64,8 @@ static int groupnorm_shape(const struct lam_layer *layer,
                           layer->type->name);
     norm_shape(&n, shapes);
     if (config->affine) {
-        norm_weight(shapes, "weight", LAM_INIT_ONES, 0);
-        norm_weight(shapes, "bias", LAM_INIT_ZEROS, 0);
+        norm_weight(shapes, "weight", LAM_INIT_ONES);
+        norm_weight(shapes, "bias", LAM_INIT_ZEROS);
     }
     return LAM_OK;
 }

@@ -45,16 +45,14 @@ void norm_shape(const struct norm *n, struct lam_shapes *shapes)
         2 * (n->chunks + n->sets) * n->bytes;
 }
 
-void norm_weight(struct lam_shapes *shapes, const char *name, int32_t init,
-                 int32_t is_state)
+void norm_weight(struct lam_shapes *shapes, const char *name, int32_t init)
 {
     shapes->weight[shapes->n_weight++] =
         (struct lam_weight){.name = name,
                             .shape = {.dtype = shapes->in[0].dtype,
                                       .rank = 1,
                                       .dim = {shapes->in[0].dim[1]}},
-                            .init = init,
-                            .is_state = is_state};
+                            .init = init};
 }
 
 int norm_prepare(const struct lam_layer *layer, struct norm *n)

@@ -32,8 +32,7 @@ struct norm norm_of(const struct lam_layer *layer, const struct lam_shape *x,
 // Fills in the output, the scratch, and one aux: the moments.
 void norm_shape(const struct norm *n, struct lam_shapes *shapes);
 
-void norm_weight(struct lam_shapes *shapes, const char *name, int32_t init,
-                 int32_t is_state);
+void norm_weight(struct lam_shapes *shapes, const char *name, int32_t init);
 
 int norm_prepare(const struct lam_layer *layer, struct norm *n);
 

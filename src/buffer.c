@@ -214,6 +214,30 @@ int lam_buffer_read(struct lam_buffer *b, size_t offset, size_t bytes,
     return err || bytes == 0 ? err : read_at(b, offset, bytes, dst);
 }
 
+int lam_buffer_read_start(struct lam_buffer *b, size_t bytes, void *dst,
+                          struct lam_read *read)
+{
+    struct lam_queue *q = b->queue;
+    cl_event event;
+    cl_int error;
+    const int err = check_range(b, 0, bytes);
+
+    if (err)
+        return err;
+    lam_queue_call(q, NULL);
+    error = clEnqueueReadBuffer(q->queue, b->cl, CL_FALSE, 0, bytes, dst, 0,
+                                NULL, &event);
+    if (!error)
+        clFlush(q->queue);
+    lam_queue_returned(q);
+    if (error)
+        return lam_fail_cl(q, error, "clEnqueueReadBuffer", "");
+    if (read->event)
+        clReleaseEvent(read->event);
+    *read = (struct lam_read){q, event, lam_queue_now()};
+    return LAM_OK;
+}
+
 int lam_queue_fill(struct lam_queue *q, struct lam_buffer *b, size_t bytes,
                    uint32_t even, uint32_t odd)
 {

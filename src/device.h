@@ -33,6 +33,8 @@ struct lam_queue_options {
     // "gpu", "cpu", an index of lam_device_list, or part of a name (case does
     // not matter). NULL or "": the GPU with most compute units, else a CPU.
     const char *device;
+    int nth;          // of the devices that fit and are of the best one's
+                      // kind, round and round: for ranks on one machine
     double timeout_s; // of each wait; 0: 300
     bool poison;      // fill new buffers with NaN
     bool canary;      // guard the end of each buffer, see lam_buffer_intact
@@ -74,6 +76,21 @@ int lam_buffer_write(struct lam_buffer *buffer, size_t offset, size_t bytes,
                      const void *src);
 int lam_buffer_read(struct lam_buffer *buffer, size_t offset, size_t bytes,
                     void *dst);
+
+// A read that goes on while more is enqueued. dst must not be touched until it
+// is done.
+struct lam_read {
+    struct lam_queue *queue;
+    void *event; // NULL: none, or done
+    double started;
+};
+// Forgets what the read was for before: the queue keeps its order, so the last
+// one tells of all.
+int lam_buffer_read_start(struct lam_buffer *buffer, size_t bytes, void *dst,
+                          struct lam_read *read);
+// LAM_ELOST after the time-out, as in a wait.
+int lam_read_test(struct lam_read *read, bool *done);
+
 // Enqueued: every byte becomes `byte`.
 int lam_buffer_fill(struct lam_buffer *buffer, int byte);
 int lam_buffer_copy(struct lam_buffer *dst, struct lam_buffer *src,

@@ -129,15 +129,18 @@ static int open_on(struct lam_queue *q, const struct lam_found *found)
 }
 
 // The best device that opens; those that do not are named.
-static int open_best(struct lam_queue *q, const char *wanted)
+static int open_best(struct lam_queue *q, const char *wanted, int nth)
 {
     struct lam_found *found = calloc(LAM_MAX_DEVICES, sizeof(*found));
-    int n = 0, err;
+    int n = 0, n_alike = 0, err;
 
     if (!found)
         return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
     err = lam_device_choose(q->ctx, wanted, found, &n);
-    for (int i = 0; i < n; i++) {
+    while (n_alike < n &&
+           found[n_alike].row.info.kind == found[0].row.info.kind)
+        n_alike++;
+    for (int i = n_alike ? nth % n_alike : 0; i < n; i++) {
         err = open_on(q, &found[i]);
         if (!err || i + 1 == n)
             break;
@@ -183,7 +186,8 @@ int lam_queue_open(struct lam_context *ctx,
     q->profile = options->profile != 0;
     err = lam_watchdog_open(q);
     if (!err)
-        err = open_best(q, options->device ? options->device : "");
+        err =
+            open_best(q, options->device ? options->device : "", options->nth);
     if (err) {
         lam_queue_close(q);
         return err;
@@ -346,6 +350,22 @@ static int collect(struct lam_queue *q)
     q->n_pending = 0;
     return error ? lam_fail_cl(q, error, "clGetEventProfilingInfo", "")
                  : LAM_OK;
+}
+
+int lam_read_test(struct lam_read *read, bool *done)
+{
+    cl_int status = CL_COMPLETE, error = CL_SUCCESS;
+    cl_event event = read->event;
+
+    if (event)
+        error = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
+                               sizeof(status), &status, NULL);
+    *done = error || status <= CL_COMPLETE ||
+            lam_queue_now() - read->started > read->queue->timeout_s;
+    if (!event || !*done)
+        return LAM_OK;
+    read->event = NULL;
+    return lam_queue_wait(read->queue, event);
 }
 
 int lam_queue_finish(struct lam_queue *q)

@@ -60,6 +60,11 @@ static int make_weights(struct lam_session *s)
         err = buffer_make(s, bytes, &w->weight);
         if (!err && is_trained)
             err = buffer_make(s, bytes, &w->grad);
+        if (!err && s->options.observe && p->spec.is_state) {
+            err = buffer_make(s, bytes, &w->observed);
+            if (!err)
+                err = lam_buffer_fill(w->observed, 0);
+        }
         for (int k = 0; is_trained && k < s->n_slots && !err; k++) {
             err = buffer_make(s, bytes, &w->slot[k]);
             if (!err)
@@ -118,7 +123,9 @@ static void bind_node(struct lam_session *s, int i)
     for (int k = 0; k < node->shapes.n_weight; k++) {
         t->weight[k].shape = t->d_weight[k].shape =
             node->shapes.weight[k].shape;
-        t->weight[k].buffer = s->weights[node->weight[k]].weight;
+        t->weight[k].buffer = s->weights[node->weight[k]].observed
+                                  ? s->weights[node->weight[k]].observed
+                                  : s->weights[node->weight[k]].weight;
         if (np->runs_backward)
             t->d_weight[k].buffer = s->weights[node->weight[k]].grad;
     }
@@ -153,6 +160,7 @@ void lam_session_io(const struct lam_session *s, int i, int pass,
                           .weight = t->weight,
                           .aux = t->aux,
                           .training = s->graph->training,
+                          .observe = s->options.observe,
                           .weights_version = s->weights_version};
     if (scratch >= 0)
         io->scratch = bytes_tensor(tenant_buffer(s, scratch),
@@ -285,6 +293,7 @@ void lam_session_destroy(struct lam_session *s)
     for (int i = 0; s->weights && i < s->graph->n_weights; i++) {
         lam_buffer_destroy(s->weights[i].weight);
         lam_buffer_destroy(s->weights[i].grad);
+        lam_buffer_destroy(s->weights[i].observed);
         for (int k = 0; k < LAM_MAX_SLOT; k++)
             lam_buffer_destroy(s->weights[i].slot[k]);
     }
@@ -356,6 +365,20 @@ int lam_session_grad_read(struct lam_session *s, int i, void *dst)
         return lam_fail(s->ctx, LAM_EUSAGE, "%s is not trained",
                         s->graph->weights[i].name);
     return lam_buffer_read(s->weights[i].grad, 0, weight_bytes(s, i), dst);
+}
+
+int lam_session_grad_write(struct lam_session *s, int i, const void *src)
+{
+    return lam_buffer_write(s->weights[i].grad, 0, weight_bytes(s, i), src);
+}
+
+int lam_session_ready_read(struct lam_session *s, int i, void *dst,
+                           struct lam_read *read)
+{
+    const struct weight_buffers *w = &s->weights[i];
+
+    return lam_buffer_read_start(w->observed ? w->observed : w->grad,
+                                 weight_bytes(s, i), dst, read);
 }
 
 int lam_session_slot_read(struct lam_session *s, int i, int slot, void *dst)

@@ -23,6 +23,8 @@ struct lam_session_options {
     const struct lam_optimizer_type *optimizer; // NULL: none
     const void *optimizer_config;
     int micro_batches;    // > 1: gradients of several runs are summed
+    bool observe;         // layers write what they observe beside their state,
+                          // which stays; see lam_session_on_ready
     bool want_input_grad; // gradients of graph inputs are made, kept, readable
     bool keep_all;        // no slot is shared: every value stays readable
     bool free_inputs;     // inputs need not survive a run: layers may work in
@@ -53,6 +55,7 @@ int lam_session_weight_read(struct lam_session *session, int i, void *dst);
 int lam_session_weight_write(struct lam_session *session, int i,
                              const void *src);
 int lam_session_grad_read(struct lam_session *session, int i, void *dst);
+int lam_session_grad_write(struct lam_session *session, int i, const void *src);
 // Optimiser slots of weight i ("m", "v" ...).
 int lam_session_slot_read(struct lam_session *session, int i, int slot,
                           void *dst);
@@ -72,6 +75,13 @@ int lam_session_write_grad(struct lam_session *session, const void *src);
 // adds to the weight gradients unless first is true.
 int lam_session_forward(struct lam_session *session, uint64_t seed);
 int lam_session_backward(struct lam_session *session, double scale, bool first);
+// Calls ready(data, i) within forward and backward: the gradient of weight i,
+// or what was observed for state i, was enqueued, and lam_session_ready_read
+// may start to read it.
+void lam_session_on_ready(struct lam_session *session,
+                          int (*ready)(void *data, int i), void *data);
+int lam_session_ready_read(struct lam_session *session, int i, void *dst,
+                           struct lam_read *read);
 // Adds l2 * weight to the gradient of weight i (coupled L2).
 int lam_session_decay(struct lam_session *session, int i, double l2);
 int lam_session_step(struct lam_session *session, int64_t t, double lr);

@@ -167,13 +167,38 @@ static int run_again(struct lam_session *s, int i)
     return err;
 }
 
+void lam_session_on_ready(struct lam_session *s,
+                          int (*ready)(void *data, int i), void *data)
+{
+    s->ready = ready;
+    s->ready_data = data;
+}
+
+// Tells of the states of a node, or of its gradients.
+static int tell_ready(struct lam_session *s, int i, bool is_state)
+{
+    const struct lam_node *node = &s->graph->nodes[i];
+    int err = LAM_OK;
+
+    for (int k = 0; s->ready && k < node->shapes.n_weight && !err; k++) {
+        const struct weight_buffers *w = &s->weights[node->weight[k]];
+
+        if (is_state ? w->observed != NULL : w->grad != NULL)
+            err = s->ready(s->ready_data, node->weight[k]);
+    }
+    return err;
+}
+
 int lam_session_forward(struct lam_session *s, uint64_t seed)
 {
     int err = LAM_OK;
 
     s->seed = seed;
-    for (int i = 0; i < s->graph->n_nodes && !err; i++)
+    for (int i = 0; i < s->graph->n_nodes && !err; i++) {
         err = run_node(s, i, seed);
+        if (!err)
+            err = tell_ready(s, i, true);
+    }
     return err;
 }
 
@@ -281,7 +306,7 @@ int lam_session_backward(struct lam_session *s, double scale, bool first)
         if (d_loss.buffer)
             err = host->fill(host, &d_loss, scale);
     }
-    for (int i = s->graph->n_nodes - 1; i >= 0 && !err; i--)
+    for (int i = s->graph->n_nodes - 1; i >= 0 && !err; i--) {
         if (s->plan->nodes[i].runs_backward) {
             err = run_again(s, i);
             if (!err)
@@ -289,6 +314,9 @@ int lam_session_backward(struct lam_session *s, double scale, bool first)
             if (!err)
                 err = backward_node(s, i, first);
         }
+        if (!err)
+            err = tell_ready(s, i, false);
+    }
     return err;
 }
 

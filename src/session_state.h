@@ -7,6 +7,7 @@
 
 struct weight_buffers {
     struct lam_buffer *weight, *grad, *slot[LAM_MAX_SLOT];
+    struct lam_buffer *observed; // of a state, with `observe`
 };
 
 struct node_tensors {
@@ -36,6 +37,8 @@ struct lam_session {
     struct lam_kernel *add, *narrow, *widen;
     uint64_t weights_version;
     uint64_t seed; // of the last forward
+    int (*ready)(void *data, int i);
+    void *ready_data;
 };
 
 // The io of a node for a pass, but for the seed.

@@ -246,6 +246,8 @@ struct lam_weight {
     int32_t is_state; // 1: not trained; `run` writes it when training
     double scale, fan_in, fan_out;
     int32_t group;
+    // Of a state: how much of it stays when `run` moves it. See `observe`.
+    float keep;
 };
 
 enum {
@@ -299,6 +301,11 @@ struct lam_io {
     // 1: `run` is called once more, before backward: it makes out[0] as before
     // from in, weights and aux, and writes nothing else. There is no scratch.
     int32_t again;
+    // 1: several ranks train together. `run` writes to a state what it has
+    // observed alone, as if nothing of the former state stayed; the core makes
+    // fma(keep, state, (1 - keep) * observed) of that, in the order of ranks.
+    // With 0 `run` does so itself, in these very roundings.
+    int32_t observe;
 };
 
 enum lam_pass {
