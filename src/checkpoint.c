@@ -130,6 +130,7 @@ int lam_checkpoint_write_tensors(struct lam_context *ctx,
     meta_real(&m, "best", progress->best);
     meta_int(&m, "best_epoch", progress->best_epoch);
     meta_real(&m, "threshold", progress->threshold);
+    meta_int(&m, "micro_batch", progress->micro_batch);
     return lam_safetensors_write(ctx, path, tensors, n, m.pairs, m.n);
 }
 
@@ -208,6 +209,10 @@ int lam_checkpoint_read(struct lam_context *ctx, const char *path,
     if (!err)
         err = read_int(ctx, path, c->file, "seed", &seed);
     c->progress.seed = (uint64_t)seed;
+    // Not in files of the first versions.
+    if (!err && lam_safetensors_meta(c->file, "micro_batch"))
+        err = read_int(ctx, path, c->file, "micro_batch",
+                       &c->progress.micro_batch);
     if (!err) {
         c->model = lam_safetensors_meta(c->file, "model");
         c->data = lam_safetensors_meta(c->file, "data");

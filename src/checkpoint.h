@@ -12,9 +12,10 @@
 struct lam_progress {
     int64_t step, epoch; // finished
     uint64_t seed;
-    double best;        // mean validation Dice, -1: none yet
-    int64_t best_epoch; // when that was
-    double threshold;   // chosen on validation
+    double best;         // mean validation Dice, -1: none yet
+    int64_t best_epoch;  // when that was
+    double threshold;    // chosen on validation
+    int64_t micro_batch; // images on a device at once, 0: not known
 };
 
 // Of weights that were not trained here: pixels become 0 to 1, no best epoch,

@@ -99,6 +99,9 @@ struct lam_loader_options {
     const struct lam_augment *augment;   // NULL: centre crops, no change
     const struct lam_sampling *sampling; // NULL: the image's own pixels
     struct lam_intensity intensity;
+    // Of `ranks`, this one makes micro-batches rank, rank + ranks, .. of each
+    // batch and leaves out the rest of it. 0 ranks: all.
+    int micro_batch, rank, ranks;
 };
 
 // Batches of the training split, without end: each epoch of

@@ -59,6 +59,24 @@ const char *lam_installed_plugins(char *path, size_t size)
     return find(LAM_PLUGINS, path, size);
 }
 
+bool lam_installed_plugin_folder(int i, char *path, size_t size)
+{
+    const char *list = getenv("LAM_PLUGIN_PATH");
+    size_t length;
+
+    for (list = list ? list : ""; i > 0; i--) {
+        list += strcspn(list, ":");
+        if (*list++ == '\0')
+            return false;
+    }
+    length = strcspn(list, ":");
+    if (length == 0)
+        lam_installed_plugins(path, size);
+    else
+        snprintf(path, size, "%.*s", (int)length, list);
+    return true;
+}
+
 const char *lam_installed_models(char *path, size_t size)
 {
     return find(LAM_MODELS, path, size);

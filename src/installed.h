@@ -9,6 +9,10 @@
 
 // The folder of plugins, of this ABI.
 const char *lam_installed_plugins(char *path, size_t size);
+// Folder i of those that plugins are looked for in: LAM_PLUGIN_PATH, folders
+// separated by ':'; an empty one, as in "mine:", is the installed folder.
+// Without it the installed folder alone. False past the end.
+bool lam_installed_plugin_folder(int i, char *path, size_t size);
 // The folder of models and the blocks they share.
 const char *lam_installed_models(char *path, size_t size);
 

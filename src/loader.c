@@ -52,32 +52,39 @@ static void shuffle(struct lam_loader *l, int64_t epoch)
     l->order_epoch = epoch;
 }
 
+// Crop b of the batch, from image k of the epoch.
+static int make_crop(struct lam_loader *l, int64_t step, int b, int64_t k)
+{
+    const struct lam_loader_options *o = &l->options;
+    const size_t at = (size_t)b * (size_t)o->height * (size_t)o->width;
+    struct lam_entry *e = &l->dataset->entries[l->order[k]];
+    const uint64_t seed = lam_rng_bits(
+        lam_rng_bits(o->seed ^ UINT64_C(0xA06), (uint64_t)step), (uint64_t)b);
+    const int err = lam_dataset_decode(l->dataset, &l->thread_ctx, e);
+
+    if (!err)
+        lam_augment_crop(e, &o->intensity, o->augment, o->sampling, seed,
+                         o->height, o->width, l->images[step % RING] + at,
+                         l->masks[step % RING] + at);
+    return err;
+}
+
 static int make_batch(struct lam_loader *l, int64_t step)
 {
     const struct lam_loader_options *o = &l->options;
     const int n = lam_dataset_count(l->dataset, LAM_SPLIT_TRAIN);
     const int64_t steps = lam_loader_epoch_steps(l), epoch = step / steps;
-    const size_t pixels = (size_t)o->height * (size_t)o->width;
+    int err = LAM_OK;
 
     if (l->order_epoch != epoch)
         shuffle(l, epoch);
-    for (int b = 0; b < o->batch; b++) {
+    for (int b = 0; b < o->batch && !err; b++) {
+        if (o->ranks && b / o->micro_batch % o->ranks != o->rank)
+            continue;
         // The last batch of an epoch is filled up from its start.
-        const int64_t k = (step % steps * o->batch + b) % n;
-        struct lam_entry *e = &l->dataset->entries[l->order[k]];
-        const uint64_t seed = lam_rng_bits(
-            lam_rng_bits(o->seed ^ UINT64_C(0xA06), (uint64_t)step),
-            (uint64_t)b);
-        const int err = lam_dataset_decode(l->dataset, &l->thread_ctx, e);
-
-        if (err)
-            return err;
-        lam_augment_crop(e, &o->intensity, o->augment, o->sampling, seed,
-                         o->height, o->width,
-                         l->images[step % RING] + (size_t)b * pixels,
-                         l->masks[step % RING] + (size_t)b * pixels);
+        err = make_crop(l, step, b, (step % steps * o->batch + b) % n);
     }
-    return LAM_OK;
+    return err;
 }
 
 static void *work(void *data)

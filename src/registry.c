@@ -278,25 +278,12 @@ int lam_registry_load_folder(struct lam_registry *registry, const char *path)
 
 int lam_registry_load_default(struct lam_registry *registry)
 {
-    const char *path = getenv("LAM_PLUGIN_PATH");
-    size_t length;
+    char folder[4096];
     int err = LAM_OK;
 
-    for (path = path ? path : ""; !err; path += length + 1) {
-        char folder[4096];
-
-        length = strcspn(path, ":");
-        if (length == 0)
-            lam_installed_plugins(folder, sizeof(folder));
-        else if (length >= sizeof(folder))
-            return lam_fail(registry->ctx, LAM_EPLUGIN,
-                            "LAM_PLUGIN_PATH: path too long");
-        else
-            snprintf(folder, sizeof(folder), "%.*s", (int)length, path);
+    for (int i = 0;
+         !err && lam_installed_plugin_folder(i, folder, sizeof(folder)); i++)
         err = lam_registry_load_folder(registry, folder);
-        if (path[length] == '\0')
-            break;
-    }
     return err;
 }
 

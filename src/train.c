@@ -10,7 +10,7 @@
 #include "cells.h"
 #include "overlay.h"
 #include "rng.h"
-#include "trainer.h"
+#include "train_ranks.h"
 
 enum { MAX_OVERLAYS = 8 };
 
@@ -18,6 +18,8 @@ static int save(struct lam_trainer *t, const char *name)
 {
     char path[1100];
 
+    if (!lam_collective_leads(t->ranks))
+        return LAM_OK;
     return lam_checkpoint_write(t->session, t->graph, t->optimizer,
                                 t->model_text, t->data_path, &t->intensity,
                                 &t->progress,
@@ -76,36 +78,60 @@ static int fail_loss(struct lam_trainer *t, uint64_t seed, double loss)
     return name_step(t, t->progress.step + 1, err);
 }
 
-// One micro-batch forward and backward; its loss.
-static int run_micro(struct lam_trainer *t, int k, double *loss)
+static uint64_t micro_seed(const struct lam_trainer *t, int k)
+{
+    return lam_rng_bits(
+        lam_rng_bits(t->progress.seed, (uint64_t)t->progress.step),
+        (uint64_t)k);
+}
+
+int lam_trainer_run_micro(struct lam_trainer *t, int k, bool first)
 {
     const size_t pixels =
         (size_t)t->micro_batch * (size_t)t->height * (size_t)t->width;
-    const uint64_t seed =
-        lam_rng_bits(lam_rng_bits(t->progress.seed, (uint64_t)t->progress.step),
-                     (uint64_t)k);
-    float value = 0.0f;
     int err = lam_session_write(t->session, t->input, t->images + k * pixels);
 
     if (!err)
         err = write_target(t, t->masks + k * pixels);
     if (!err)
-        err = lam_session_forward(t->session, seed);
-    if (!err)
-        err = lam_session_backward(t->session, 1.0 / t->n_micro, k == 0);
-    if (!err)
-        err = lam_session_read(t->session, t->loss, &value);
-    *loss += (double)value / t->n_micro;
-    return err || isfinite(value) ? err : fail_loss(t, seed, (double)value);
+        err = lam_session_forward(t->session, micro_seed(t, k));
+    return err ? err
+               : lam_session_backward(t->session, 1.0 / t->n_micro, first);
+}
+
+int lam_trainer_read_loss(struct lam_trainer *t, int k)
+{
+    float value = 0.0f;
+    int err = lam_session_read(t->session, t->loss, &value);
+
+    t->losses[k] = (double)value;
+    return err || isfinite(value)
+               ? err
+               : fail_loss(t, micro_seed(t, k), (double)value);
+}
+
+static int run_all_micro(struct lam_trainer *t)
+{
+    int err = LAM_OK;
+
+    for (int k = 0; k < t->n_micro && !err; k++) {
+        err = lam_trainer_run_micro(t, k, k == 0);
+        if (!err)
+            err = lam_trainer_read_loss(t, k);
+    }
+    t->is_stopping = t->ctx->interrupted && *t->ctx->interrupted;
+    return err;
 }
 
 static int run_step(struct lam_trainer *t, double *loss)
 {
     int err = lam_loader_next(t->loader, t->images, t->masks);
 
+    if (!err)
+        err = t->ranks ? lam_ranks_step(t) : run_all_micro(t);
     *loss = 0.0;
-    for (int k = 0; k < t->n_micro && !err; k++)
-        err = run_micro(t, k, loss);
+    for (int k = 0; k < t->n_micro; k++)
+        *loss += t->losses[k] / t->n_micro;
     for (int i = 0; i < t->graph->n_weights && !err; i++)
         if (t->l2[i] > 0.0)
             err = lam_session_decay(t->session, i, t->l2[i]);
@@ -141,6 +167,7 @@ static int predict_one(struct lam_trainer *t, enum lam_split split, int i,
                        struct lam_metrics **metrics, const char *overlay)
 {
     const struct lam_sample_info *info = lam_dataset_info(t->dataset, split, i);
+    const bool leads = lam_collective_leads(t->ranks);
     struct lam_map map = {0};
     float *image = NULL, *mask = NULL, *truth = NULL;
     int height, width;
@@ -148,17 +175,17 @@ static int predict_one(struct lam_trainer *t, enum lam_split split, int i,
                                &mask, &height, &width);
 
     if (!err && mask)
-        err = lam_predictor_run(t->predictor, image, height, width, 0, 0, &map);
-    if (!err && mask && !*metrics)
+        err = lam_ranks_predict(t, i, image, height, width, &map);
+    if (!err && mask && leads && !*metrics)
         err = lam_metrics_create(t->ctx, &t->metrics, map.channels, false,
                                  metrics);
-    if (!err && mask) {
+    if (!err && mask && leads) {
         truth = lam_cells_truth(mask, height, width, map.height, map.width);
         err = truth ? lam_metrics_add(*metrics, info->name, map.data, truth,
                                       map.height, map.width, NULL)
                     : lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
     }
-    if (!err && mask && overlay)
+    if (!err && mask && leads && overlay)
         err = write_overlay(t, overlay, image, mask, height, width, &map);
     free(image);
     free(mask);
@@ -197,6 +224,8 @@ static int validate(struct lam_trainer *t, struct lam_epoch_row *row,
     for (int i = 0; i < n && !err; i++) {
         char path[1200];
 
+        if (!lam_ranks_validate(t, i))
+            continue;
         snprintf(path, sizeof(path), "%s/overlays/%s.png", t->run,
                  lam_dataset_info(t->dataset, LAM_SPLIT_VAL, i)->name);
         err = predict_one(t, LAM_SPLIT_VAL, i, &metrics,
@@ -229,6 +258,7 @@ static int end_epoch(struct lam_trainer *t, struct lam_meter *meter,
     row->lr = rate_at(t, t->progress.step - 1);
     lam_meter_clear(meter);
     err = name_step(t, t->progress.step, lam_session_blame_weights(t->session));
+    err = lam_collective_agree(t->ranks, err);
     if (!err && every && (t->progress.epoch % every == 0 || is_last))
         err = validate(t, row, false);
     if (!err && row->has_val && row->val_dice > t->progress.best) {
@@ -239,8 +269,10 @@ static int end_epoch(struct lam_trainer *t, struct lam_meter *meter,
     }
     if (!err)
         err = save(t, "last.safetensors");
-    if (!err)
+    if (!err && lam_collective_leads(t->ranks))
         err = lam_run_add_row(t->ctx, t->run, row);
+    if (!err)
+        err = lam_ranks_end_epoch(t);
     if (!err && row->has_val)
         lam_log(t->ctx, LAM_LOG_INFO,
                 "epoch %" PRId64
@@ -268,6 +300,8 @@ static int stop_early(struct lam_trainer *t, struct lam_meter *meter)
     const int err = save(t, "last.safetensors");
 
     lam_meter_clear(meter);
+    if (!err && t->ranks)
+        t->ranks->has_agreed = true;
     return err ? err
                : lam_fail(t->ctx, LAM_EINTERRUPT,
                           "interrupted after step %" PRId64
@@ -313,7 +347,7 @@ static int loop(struct lam_trainer *t)
             if (err)
                 break;
         }
-        if (t->ctx->interrupted && *t->ctx->interrupted)
+        if (t->is_stopping)
             return stop_early(t, &meter);
     }
     lam_meter_clear(&meter);
@@ -330,6 +364,8 @@ int lam_train(struct lam_context *ctx, const struct lam_train_options *options)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     t->ctx = ctx;
     t->options = options;
+    t->ranks = options->ranks && options->ranks->place.size > 1 ? options->ranks
+                                                                : NULL;
     err = lam_trainer_open(t);
     if (!err) {
         lam_log(ctx, LAM_LOG_INFO,
@@ -337,13 +373,14 @@ int lam_train(struct lam_context *ctx, const struct lam_train_options *options)
                 lam_model_name(t->model), t->graph->n_nodes,
                 lam_graph_parameters(t->graph, false),
                 lam_queue_device(t->queue)->name, t->run);
-        if (options->explain) {
+        if (options->explain && lam_collective_leads(t->ranks)) {
             char *text = lam_session_explain(t->session);
 
             printf("%s", text ? text : "");
             free(text);
         }
         err = loop(t);
+        lam_ranks_report(t);
     }
     if (!err && t->config.eval_every)
         err = validate(t, &row, true);
@@ -352,6 +389,8 @@ int lam_train(struct lam_context *ctx, const struct lam_train_options *options)
                 "best validation Dice %.4f after epoch %" PRId64
                 "; weights in %s/best.safetensors",
                 t->progress.best, t->progress.best_epoch, t->run);
+    if (err && t->ranks && !t->ranks->has_agreed && t->ranks->transport->leave)
+        t->ranks->transport->leave(t->ranks->data);
     lam_trainer_close(t);
     free(t);
     return err;

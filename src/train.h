@@ -3,6 +3,7 @@
 #define LAM_TRAIN_H
 
 #include "checkpoint.h"
+#include "collective.h"
 #include "metrics.h"
 #include "schedule.h"
 
@@ -13,6 +14,7 @@ struct lam_train_config {
     int32_t keep; // 0: values wait for backward as floats, 1: as halves
     int32_t eval_every, save_every, patience;
     const char *freeze; // patterns of layer names, separated by blanks
+    double bucket_mib;
 };
 extern const struct lam_param lam_train_params[];
 
@@ -28,6 +30,8 @@ struct lam_train_options {
     const char *const *sets;
     int n_sets;
     const char *device, *variants;
+    int nth_device;               // of those that fit, see lam_queue_options
+    struct lam_collective *ranks; // to train with; NULL: alone
     double timeout_s;
     bool quiet, explain;
     bool no_fuse;        // layers run as they are written, see fuse.h

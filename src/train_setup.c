@@ -9,7 +9,7 @@
 #include "fuse.h"
 #include "rng.h"
 #include "shape.h"
-#include "trainer.h"
+#include "train_ranks.h"
 #include "weight_map.h"
 
 static const char *const keep_names[] = {"float", "half", NULL};
@@ -40,6 +40,9 @@ const struct lam_param lam_train_params[] = {
      "epochs without a better validation before stopping; 0: never stops", 0},
     {"freeze", LAM_PARAM_TEXT, offsetof(struct lam_train_config, freeze), "", 0,
      0, NULL, "layers whose weights are not trained, as 'enc.* fc_1*'", 0},
+    {"bucket_mib", LAM_PARAM_REAL,
+     offsetof(struct lam_train_config, bucket_mib), "1", 0, 1024, NULL,
+     "several ranks: MiB of gradients that are sent together", 0},
     {0}};
 
 static int read_sections(struct lam_trainer *t)
@@ -206,7 +209,8 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
         .training = 1,
         .optimizer = t->optimizer,
         .optimizer_config = t->optimizer_config,
-        .micro_batches = t->config.batch / micro_batch,
+        .micro_batches = t->ranks ? 1 : t->config.batch / micro_batch,
+        .observe = t->ranks != NULL,
         .keep_half = t->config.keep != 0,
         .variants = t->options->variants ? t->options->variants : t->kernels,
         .tuning = lam_queue_tuning(t->queue)};
@@ -223,26 +227,59 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
         print_plan(t, &memory);
     if (!err)
         err = lam_session_create(t->graph, t->queue, &options, &t->session);
+    err = lam_ranks_fit(t, err);
     if (err) {
+        lam_session_destroy(t->session);
+        t->session = NULL;
         lam_graph_destroy(t->graph);
         t->graph = NULL;
     }
     return err;
 }
 
+// Where to start looking for the micro-batch: what was asked for, what the run
+// that goes on has had, or the most that gives all ranks one.
+static int first_micro_batch(struct lam_trainer *t, int *first)
+{
+    const int batch = t->config.batch, wanted = t->config.micro_batch;
+    const int n = t->ranks ? t->ranks->place.size : 1;
+    const int had = (int)t->progress.micro_batch;
+
+    *first = wanted && wanted < batch ? wanted : batch;
+    if (batch % *first)
+        return lam_fail(t->ctx, LAM_EMODEL,
+                        "train: micro_batch %d does not divide batch %d",
+                        *first, batch);
+    if (batch / (wanted ? *first : 1) < n)
+        return lam_fail(t->ctx, LAM_EMODEL,
+                        "train: a batch of %d in micro-batches of %d leaves "
+                        "nothing to do for some of %d ranks",
+                        batch, wanted ? *first : 1, n);
+    if (wanted)
+        return LAM_OK;
+    if (had > 0 && batch % had == 0 && batch / had >= n) {
+        *first = had;
+        return LAM_OK;
+    }
+    while (batch % *first || batch / *first < n)
+        --*first;
+    if (had > 0)
+        lam_log(t->ctx, LAM_LOG_WARNING,
+                "the run has had micro-batches of %d; %d ranks take %d, which "
+                "gives other batch statistics and roundings",
+                had, n, *first);
+    return LAM_OK;
+}
+
 // The largest micro-batch that divides the batch and fits the device.
 static int open_session(struct lam_trainer *t)
 {
-    const int wanted = t->config.micro_batch;
-    const int first =
-        wanted && wanted < t->config.batch ? wanted : t->config.batch;
     char problem[sizeof(t->ctx->error)];
-    int err = LAM_EMEMORY;
+    int first, err = first_micro_batch(t, &first);
 
-    if (t->config.batch % first)
-        return lam_fail(t->ctx, LAM_EMODEL,
-                        "train: micro_batch %d does not divide batch %d", first,
-                        t->config.batch);
+    if (err)
+        return err;
+    err = LAM_EMEMORY;
     for (int m = first; m >= 1 && err == LAM_EMEMORY; m--) {
         if (t->config.batch % m)
             continue;
@@ -254,7 +291,13 @@ static int open_session(struct lam_trainer *t)
         lam_log(t->ctx, LAM_LOG_INFO, "micro-batch %d does not fit: %s", m,
                 problem);
     }
-    if (!err && t->n_micro > 1)
+    if (err)
+        return err;
+    t->progress.micro_batch = t->micro_batch;
+    t->losses = calloc((size_t)t->n_micro, sizeof(*t->losses));
+    if (!t->losses)
+        return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    if (t->n_micro > 1)
         lam_log(t->ctx, LAM_LOG_INFO,
                 "batch %d as %d micro-batches of %d, gradients summed",
                 t->config.batch, t->n_micro, t->micro_batch);
@@ -412,14 +455,15 @@ int lam_trainer_apply_schedule(struct lam_trainer *t, int64_t epoch)
 
 static int open_loader(struct lam_trainer *t)
 {
-    const struct lam_loader_options options = {.batch = t->config.batch,
-                                               .height = t->height,
-                                               .width = t->width,
-                                               .seed = t->progress.seed,
-                                               .first_step = t->progress.step,
-                                               .augment = &t->augment,
-                                               .sampling = &t->sampling,
-                                               .intensity = t->intensity};
+    struct lam_loader_options options = {.batch = t->config.batch,
+                                         .height = t->height,
+                                         .width = t->width,
+                                         .seed = t->progress.seed,
+                                         .first_step = t->progress.step,
+                                         .augment = &t->augment,
+                                         .sampling = &t->sampling,
+                                         .intensity = t->intensity,
+                                         .micro_batch = t->micro_batch};
     const size_t pixels =
         (size_t)t->config.batch * (size_t)t->height * (size_t)t->width;
 
@@ -427,6 +471,10 @@ static int open_loader(struct lam_trainer *t)
     t->masks = malloc(pixels * sizeof(*t->masks));
     if (!t->images || !t->masks)
         return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
+    if (t->ranks) {
+        options.rank = t->ranks->place.rank;
+        options.ranks = t->ranks->place.size;
+    }
     return lam_loader_open(t->dataset, &options, &t->loader);
 }
 
@@ -447,6 +495,8 @@ static int open_folder(struct lam_trainer *t)
 {
     int err;
 
+    if (!lam_collective_leads(t->ranks))
+        return LAM_OK;
     if (t->options->resume)
         return lam_run_cut_rows(t->ctx, t->run, t->progress.epoch);
     err = lam_run_create(t->ctx, t->options->run, lam_model_name(t->model),
@@ -462,6 +512,7 @@ static int open_folder(struct lam_trainer *t)
 static int open_device(struct lam_trainer *t)
 {
     const struct lam_queue_options options = {.device = t->options->device,
+                                              .nth = t->options->nth_device,
                                               .timeout_s =
                                                   t->options->timeout_s,
                                               .tuned = !t->options->no_tuning};
@@ -496,8 +547,12 @@ int lam_trainer_open(struct lam_trainer *t)
         err = open_data(t);
     if (!err)
         err = open_device(t);
+    err = lam_collective_agree(t->ranks, err);
+    if (!err)
+        err = lam_ranks_compare(t);
     if (!err)
         err = open_session(t);
+    err = lam_collective_agree(t->ranks, err);
     if (!err)
         err = fill_weights(t);
     if (!err)
@@ -509,13 +564,17 @@ int lam_trainer_open(struct lam_trainer *t)
     if (!err)
         err = lam_predictor_create(t->ctx, t->registry, t->queue,
                                    t->model_for_prediction, &t->predictor);
-    return err ? err : open_folder(t);
+    if (!err)
+        err = open_folder(t);
+    err = lam_collective_agree(t->ranks, err);
+    return err ? err : lam_ranks_start(t);
 }
 
 void lam_trainer_close(struct lam_trainer *t)
 {
     lam_loader_close(t->loader);
     lam_predictor_destroy(t->predictor);
+    lam_reduce_destroy(t->reduce);
     lam_session_destroy(t->session);
     lam_graph_destroy(t->graph);
     lam_dataset_close(t->dataset);
@@ -532,5 +591,6 @@ void lam_trainer_close(struct lam_trainer *t)
     free(t->data_path);
     free(t->images);
     free(t->masks);
+    free(t->losses);
     free(t->l2);
 }

@@ -4,6 +4,7 @@
 
 #include "predictor.h"
 #include "progress.h"
+#include "reduce.h"
 #include "run_folder.h"
 #include "train.h"
 
@@ -24,6 +25,8 @@ struct lam_trainer {
     struct lam_dataset *dataset;
     struct lam_intensity intensity;
     struct lam_loader *loader;
+    struct lam_collective *ranks; // NULL: alone
+    struct lam_reduce *reduce;    // of ranks
     struct lam_graph *graph;
     struct lam_session *session;
     struct lam_predictor *predictor;
@@ -36,6 +39,8 @@ struct lam_trainer {
     int loss, input, target;        // values
     int height, width;              // of a crop
     int micro_batch, n_micro;       // images in one, how many of them
+    double *losses;                 // by micro-batch, of the last step
+    bool is_stopping;               // all ranks end after this step
     int64_t steps, steps_per_epoch; // in all, in one epoch
     float *images, *masks;          // of one batch
     double *l2;                     // by weight of the graph
@@ -43,6 +48,10 @@ struct lam_trainer {
 
 int lam_trainer_open(struct lam_trainer *trainer);
 void lam_trainer_close(struct lam_trainer *trainer);
+// Micro-batch k forward and backward, enqueued; its loss, which waits.
+// LAM_ENONFINITE names the layer.
+int lam_trainer_run_micro(struct lam_trainer *trainer, int k, bool first);
+int lam_trainer_read_loss(struct lam_trainer *trainer, int k);
 // Rows of `schedule` up to the epoch, in their order.
 int lam_trainer_apply_schedule(struct lam_trainer *trainer, int64_t epoch);
 

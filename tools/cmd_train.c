@@ -1,21 +1,32 @@
 // lamina train - trains a model on a data set.
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "param.h"
-#include "train.h"
+#include "ranks.h"
+#include "run_folder.h"
+#include "train_devices.h"
 
 static volatile int interrupted;
+static volatile time_t interrupted_at;
 
-// The second time the process ends at once.
+// The second time the process ends at once; launchers may give one signal
+// twice.
 static void on_signal(int number)
 {
+    struct timespec now;
+
     (void)number;
-    if (interrupted)
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (interrupted && now.tv_sec > interrupted_at + 1)
         _exit(130);
+    if (!interrupted)
+        interrupted_at = now.tv_sec;
     interrupted = 1;
 }
 
@@ -36,7 +47,12 @@ static int check(struct lam_context *ctx, struct lam_train_options *o,
         return lam_fail(ctx, LAM_EUSAGE,
                         "wanted a model file and --data PATH "
                         "(or --resume RUN)");
-    if (o->resume && (o->model || o->run || o->init))
+    if (o->resume && strcmp(o->resume, "auto") == 0) {
+        if (!o->model || !o->data || !o->run)
+            return lam_fail(ctx, LAM_EUSAGE,
+                            "--resume auto wants a model file, --data and "
+                            "--run");
+    } else if (o->resume && (o->model || o->run || o->init))
         return lam_fail(ctx, LAM_EUSAGE,
                         "--resume goes with neither a model file, --run nor "
                         "--init: the run has them");
@@ -50,11 +66,78 @@ static int check(struct lam_context *ctx, struct lam_train_options *o,
     return LAM_OK;
 }
 
+// --resume auto: goes on with --run where it has a checkpoint, else starts it.
+// Rank 0 looks, before it makes one.
+static int choose_resume(struct lam_train_options *o)
+{
+    char path[1100];
+    int32_t is_there = 0;
+    int err = LAM_OK;
+
+    if (!o->resume || strcmp(o->resume, "auto") != 0)
+        return LAM_OK;
+    is_there =
+        access(lam_run_file(o->run, "last.safetensors", path, sizeof(path)),
+               F_OK) == 0;
+    if (o->ranks)
+        err =
+            lam_collective_broadcast(o->ranks, 0, &is_there, sizeof(is_there));
+    o->resume = is_there ? o->run : NULL;
+    if (is_there)
+        o->model = o->run = o->init = NULL;
+    return err;
+}
+
+// One of several processes takes the device of its place on the machine.
+static int train(struct lam_context *ctx, struct lam_train_options *o)
+{
+    char item[200];
+    int n_items = 0, err = choose_resume(o);
+
+    if (err)
+        return err;
+    if (!o->ranks)
+        return o->device && strchr(o->device, ',') ? lam_train_devices(ctx, o)
+                                                   : lam_train(ctx, o);
+    o->nth_device = o->ranks->place.local_rank;
+    while (o->device && lam_device_item(o->device, n_items, item, sizeof(item),
+                                        &o->nth_device))
+        n_items++;
+    if (n_items) {
+        lam_device_item(o->device, o->ranks->place.local_rank % n_items, item,
+                        sizeof(item), &o->nth_device);
+        o->nth_device += o->ranks->place.local_rank / n_items;
+        o->device = item;
+    }
+    o->quiet = o->quiet || o->ranks->place.rank;
+    return lam_train(ctx, o);
+}
+
+// Started by mpirun or srun: all that is to be said once is said by rank 0.
+static int train_as_rank(struct lam_context *ctx, struct lam_train_options *o,
+                         int status)
+{
+    struct lam_collective ranks;
+    const int err = ranks_open(ctx, &ranks);
+
+    if (err)
+        return err;
+    if (o->timeout_s > 0)
+        ranks.timeout_s = o->timeout_s;
+    o->ranks = &ranks;
+    status = lam_collective_agree(&ranks, status);
+    if (!status)
+        status = train(ctx, o);
+    ranks_close(&ranks, status);
+    return status;
+}
+
 int cmd_train(struct lam_context *ctx, int argc, char **argv)
 {
     static const char usage[] =
         "lamina train MODEL.yaml --data PATH [options]\n"
         "       lamina train --resume RUN [--set train.epochs=N]\n"
+        "       mpirun -n N lamina train ..\n"
         "Trains into a run folder: best and last checkpoint, metrics.csv, "
         "overlays.\nCtrl-C finishes the step, saves and exits 130.\n\n"
         "  lamina train models/unet-small.yaml --data phantom:60:128:1\n"
@@ -73,8 +156,8 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
          sets, &o.n_sets},
         {"--run", "DIR", "run folder (runs/NAME-1, -2, ..)", NULL, &o.run, NULL,
          NULL},
-        {"--resume", "RUN", "go on with a run, exactly", NULL, &o.resume, NULL,
-         NULL},
+        {"--resume", "RUN", "go on with a run, exactly; auto: --run, if it is",
+         NULL, &o.resume, NULL, NULL},
         {"--init", "FILE", "take weights that fit from a safetensors file",
          NULL, &o.init, NULL, NULL},
         {"--map", "FILE", "their names there: YAML, weights: {OURS: THEIRS}",
@@ -83,8 +166,8 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
          include, &o.n_include},
         {"--exclude", "PATTERN", "not these weights from --init", NULL, NULL,
          exclude, &o.n_exclude},
-        {"--device", "D", "gpu, cpu, a number or part of a name", NULL,
-         &o.device, NULL, NULL},
+        {"--device", "D", "gpu, cpu, number, part of a name; several: 0,1",
+         NULL, &o.device, NULL, NULL},
         {"--variants", "LIST", "force kernels: conv2d=plain,..", NULL,
          &o.variants, NULL, NULL},
         {"--no-fuse", NULL, "run the layers as written, merge none", &no_fuse,
@@ -97,15 +180,13 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
          &timeout, NULL, NULL},
         {"--quiet", NULL, "no progress line", &quiet, NULL, NULL, NULL},
         {0}};
-    bool done;
+    bool done, is_rank;
 
     err = options_parse(ctx, argc, argv, usage, rows, model, 1, &n, &done);
     if (err || done)
         return err;
     o.model = n ? model[0] : NULL;
     err = check(ctx, &o, timeout);
-    if (err)
-        return err;
     for (int i = 0; i < argc; i++) {
         const size_t used = strlen(command);
 
@@ -116,6 +197,9 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
     o.explain = explain;
     o.no_fuse = no_fuse;
     o.no_tuning = no_tuning;
+    is_rank = ranks_started(ctx);
     catch_signals(ctx);
-    return lam_train(ctx, &o);
+    if (is_rank)
+        return train_as_rank(ctx, &o, err);
+    return ctx->code ? ctx->code : train(ctx, &o);
 }

@@ -16,8 +16,9 @@ root = pathlib.Path(sys.argv[1])
 doors = {
     "yaml.h": {"src/yaml_tree.c"},
     "jansson.h": {"src/safetensors.c"},
-    "dlfcn.h": {"src/registry.c", "src/installed.c",
+    "dlfcn.h": {"src/registry.c", "src/installed.c", "src/transport.c",
                 "tools/doctor_machine.c"},
+    "mpi.h": {"src/collective_mpi.c"},
     "clblast_c.h": {"src/gemm.c"},
     "zlib.h": {"src/png.c", "src/png_write.c"},
     "stb_image.h": {"src/image.c"},
