@@ -52,6 +52,7 @@ counted([sys.executable, root / "tests/run/train.py", build,
 for name in "opencl", "layers":
     counted([sys.executable, root / f"tests/faults/{name}.py", build,
              *(["--long"] if is_long else [])])
+counted([sys.executable, root / "tests/run/ranks.py", build])
 counted([sys.executable, root / "tests/run/bench.py", build])
 counted([sys.executable, root / "tests/run/half.py", build])
 counted([sys.executable, root / "tests/run/tune.py", build,
