@@ -147,19 +147,18 @@ write("onnx", "conv", onnx(
     node("Relu", ["a"], ["r"]),
     node("BatchNormalization", ["r", "b", "b", "b", "b"], ["n"],
          attribute("epsilon", 1, 0.001)),
-    node("Clip", ["n", "", ""], ["y"])))
+    node("LeakyRelu", ["n"], ["y"], attribute("alpha", 1, 0.5))))
 write("onnx", "resize", onnx(
     tensor("two", [1], 7, struct.pack("<q", 2)),
     tensor("four", [1], 7, struct.pack("<q", 4)),
-    tensor("low", [], 1, bytes(4)),
+    tensor("low", [], 1, bytes(4)), tensor("none", [1], 7, bytes(8)),
     node("MaxPool", ["x"], ["p"], attribute("kernel_shape", 7, [2, 2]),
          attribute("strides", 7, [2, 2])),
     node("Shape", ["x"], ["s"]), node("Slice", ["s", "two", "four"], ["hw"]),
-    node("Shape", ["p"], ["q"]), node("Gather", ["q", "two"], ["g"]),
+    node("Shape", ["p"], ["q"]), node("Slice", ["q", "none", "two"], ["g"]),
     node("Concat", ["g", "hw"], ["all"], attribute("axis", 2, 0)),
-    node("Concat", ["p", "p"], ["c"], attribute("axis", 2, 1)),
-    node("Resize", ["c", "", "", "all"], ["u"], attribute("mode", 3, "linear")),
-    node("Clip", ["c", "low"], ["y"])))
+    node("Resize", ["p", "", "", "all"], ["u"], attribute("mode", 3, "linear")),
+    node("Clip", ["u", "low"], ["y"])))
 write("onnx", "dense", onnx(
     tensor("w", [512, 3], 1, ones * 1536), tensor("shape", [2], 7, struct.pack(
         "<qq", 0, -1)), tensor("s", [3], 1, ones * 3),

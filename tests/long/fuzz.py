@@ -16,7 +16,8 @@ import sys
 root = pathlib.Path(__file__).resolve().parents[2]
 build = root / "build-fuzz"
 seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 600
-targets = sys.argv[2:] or ["csv", "image", "model", "safetensors"]
+targets = sys.argv[2:] or [
+    "csv", "image", "model", "npy", "onnx", "safetensors"]
 words = root / "tests" / "fuzz" / "words"
 failed = 0
 
