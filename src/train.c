@@ -382,6 +382,10 @@ int lam_train(struct lam_context *ctx, const struct lam_train_options *options)
         err = loop(t);
         lam_ranks_report(t);
     }
+    if (!err && t->progress.step < t->steps && is_out_of_patience(t))
+        lam_log(ctx, LAM_LOG_INFO,
+                "stopped early: %d epochs without a better validation",
+                t->config.patience);
     if (!err && t->config.eval_every)
         err = validate(t, &row, true);
     if (!err && t->progress.best >= 0)

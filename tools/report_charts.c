@@ -6,16 +6,21 @@
 
 #include "svg.h"
 
-static void column_of(const struct report *r, const char *name, double *values)
+// Of the epochs that have something in the column `where`; how many.
+static int column_of(const struct report *r, const char *name,
+                     const char *where, double *values)
 {
     const int column = lam_csv_column(&r->epochs, name);
+    const int there = lam_csv_column(&r->epochs, where);
+    int n = 0;
 
-    for (int i = 1; i < r->epochs.n_rows; i++) {
-        const char *text =
-            column < 0 ? "" : lam_csv_cell(&r->epochs, i, column);
+    for (int i = 1; i < r->epochs.n_rows && column >= 0 && there >= 0; i++) {
+        const char *text = lam_csv_cell(&r->epochs, i, column);
 
-        values[i - 1] = text[0] ? strtod(text, NULL) : NAN;
+        if (lam_csv_cell(&r->epochs, i, there)[0])
+            values[n++] = text[0] ? strtod(text, NULL) : NAN;
     }
+    return n;
 }
 
 int report_write_curves(const struct report *r, FILE *out)
@@ -25,23 +30,29 @@ int report_write_curves(const struct report *r, FILE *out)
     static const char *const names[] = {"Dice, mean", "IoU, pooled",
                                         "precision", "recall"};
     const int n = r->epochs.n_rows - 1;
-    double *values = malloc(sizeof(*values) * (size_t)(n > 0 ? n : 1) * 6);
+    double *values = malloc(sizeof(*values) * (size_t)(n > 0 ? n : 1) * 7);
+    double *validated;
     struct lam_series series[4], loss;
     struct lam_chart chart = {
         "loss", "epoch", "loss of the training split", 0, 0, &loss, 1};
+    int n_val;
 
     if (!values)
         return lam_fail(r->ctx, LAM_EMEMORY, "out of memory");
-    column_of(r, "epoch", values);
-    column_of(r, "loss", values + n);
+    validated = values + 2 * (size_t)n;
+    column_of(r, "epoch", "epoch", values);
+    column_of(r, "loss", "epoch", values + n);
     loss = (struct lam_series){"loss", values, values + n, NULL, NULL, n};
     report_heading(out, "Training");
     lam_svg_lines(out, &chart);
+    // Not every epoch is validated: the lines go from one that is to the next.
+    n_val = column_of(r, "epoch", scores[0], validated);
     for (int k = 0; k < 4; k++) {
-        double *y = values + (size_t)(k + 2) * (size_t)n;
+        double *y = validated + (size_t)(k + 1) * (size_t)n;
 
-        column_of(r, scores[k], y);
-        series[k] = (struct lam_series){names[k], values, y, NULL, NULL, n};
+        column_of(r, scores[k], scores[0], y);
+        series[k] =
+            (struct lam_series){names[k], validated, y, NULL, NULL, n_val};
     }
     chart = (struct lam_chart){
         "validation", "epoch", "at the best threshold", 0, 1, series, 4};

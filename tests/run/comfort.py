@@ -92,6 +92,14 @@ done = subprocess.run([lamina, "graph", root / "models/unet-small.yaml"],
                       check=False)
 check("graph: without Graphviz", done.returncode == 1 and
       "install graphviz" in done.stderr and "--dot" in done.stderr, done.stderr)
+done = run(lamina, "train", root / "models/unet-small.yaml", "--data",
+           "phantom:10:32:1", "--set", "inputs.image=N,1,32,32", "--set",
+           "train.epochs=30", "--set", "train.patience=2", "--set", "train.lr=0",
+           "--run", "still", "--quiet")
+rows = (folder / "still/metrics.csv").read_text().splitlines() \
+    if done.returncode == 0 else []
+check("early stopping, and it is said", "stopped early: 2 epochs" in done.stderr
+      and 3 < len(rows) < 20, done.stderr)
 
 
 def pgm(name, width, height, values):
