@@ -225,7 +225,7 @@ static const char *decode_stb(const unsigned char *data, size_t size,
                   : (void *)stbi_load_from_memory(data, (int)size, &width,
                                                   &height, &channels, 1);
     if (!decoded)
-        return stbi_failure_reason();
+        return stbi_failure_reason() ? stbi_failure_reason() : "damaged";
     if (width != image->width || height != image->height) {
         stbi_image_free(decoded);
         return "two sizes in one file";
