@@ -254,3 +254,47 @@ const struct lam_reals *lam_emit_reals(const struct lam_onnx_emitter *e,
 
     return param_of(e, name, &param);
 }
+
+const char *lam_emit_shape_part(struct lam_onnx_emitter *e, const char *value,
+                                int64_t from, int64_t to)
+{
+    const struct lam_onnx_node *shape =
+        lam_emit(e, "Shape", NULL, value, NULL, NULL);
+
+    return lam_emit(e, "Slice", NULL, shape->out[0],
+                    lam_emit_whole(e, &from, 1), lam_emit_whole(e, &to, 1))
+        ->out[0];
+}
+
+const char *lam_emit_join(struct lam_onnx_emitter *e, const char *a,
+                          const char *b)
+{
+    struct lam_onnx_node *node = lam_emit(e, "Concat", NULL, a, b, NULL);
+
+    lam_emit_int(node, "axis", 0);
+    return node->out[0];
+}
+
+struct lam_onnx_node *lam_emit_all(struct lam_onnx_emitter *e, const char *op,
+                                   const char *out)
+{
+    struct lam_onnx_node *node = lam_emit(e, op, out, NULL, NULL, NULL);
+
+    for (int i = 0; i < e->layer->shapes.n_in; i++)
+        lam_emit_add_in(node, lam_emit_in(e, i));
+    return node;
+}
+
+const char *lam_emit_before_relu(struct lam_onnx_emitter *e)
+{
+    return strcmp(lam_emit_choice(e, "activation"), "relu") == 0
+               ? lam_emit_name(e)
+               : lam_emit_out(e, 0);
+}
+
+int lam_emit_then_relu(struct lam_onnx_emitter *e, const char *before)
+{
+    if (strcmp(before, lam_emit_out(e, 0)) != 0)
+        lam_emit(e, "Relu", lam_emit_out(e, 0), before, NULL, NULL);
+    return LAM_OK;
+}

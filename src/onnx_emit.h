@@ -1,6 +1,6 @@
 // onnx_emit.h - inside of the ONNX export: nodes, attributes and constants
 // appended to a file, and the parameters of a layer by their names. Used by
-// onnx_export.c and the table of onnx_layers.c.
+// onnx_export.c and the tables of onnx_layers.c and onnx_layers_window.c.
 #ifndef LAM_ONNX_EMIT_H
 #define LAM_ONNX_EMIT_H
 
@@ -30,7 +30,8 @@ struct lam_onnx_row {
     const char *type, *op;
     int (*write)(struct lam_onnx_emitter *e, const char *op);
 };
-extern const struct lam_onnx_row lam_onnx_rows[]; // ended by one without type
+// Ended by one without type; those of windows and resizes stand apart.
+extern const struct lam_onnx_row lam_onnx_rows[], lam_onnx_window_rows[];
 
 // Names of the layer's inputs and outputs.
 const char *lam_emit_in(const struct lam_onnx_emitter *e, int i);
@@ -49,6 +50,20 @@ void lam_emit_text(struct lam_onnx_node *node, const char *name,
                    const char *value);
 void lam_emit_ints(struct lam_onnx_emitter *e, struct lam_onnx_node *node,
                    const char *name, const int64_t *values, int n);
+
+// Numbers of the shape of a value, dim[from] to dim[to - 1], and lists of
+// numbers joined: as names of what computes them.
+const char *lam_emit_shape_part(struct lam_onnx_emitter *e, const char *value,
+                                int64_t from, int64_t to);
+const char *lam_emit_join(struct lam_onnx_emitter *e, const char *a,
+                          const char *b);
+// One node of all inputs of the layer.
+struct lam_onnx_node *lam_emit_all(struct lam_onnx_emitter *e, const char *op,
+                                   const char *out);
+// Where a layer has `activation: relu`, its nodes end in `before` and a Relu
+// follows.
+const char *lam_emit_before_relu(struct lam_onnx_emitter *e);
+int lam_emit_then_relu(struct lam_onnx_emitter *e, const char *before);
 
 // Constants; they give their names. Whole numbers are a list, a real one is a
 // scalar.

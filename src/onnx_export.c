@@ -125,15 +125,25 @@ static int find_symbols(const struct exporter *x, struct lam_graph **other)
     return LAM_OK;
 }
 
+static const struct lam_onnx_row *find_row(const char *type)
+{
+    static const struct lam_onnx_row *const tables[] = {lam_onnx_rows,
+                                                        lam_onnx_window_rows};
+
+    for (int t = 0; t < 2; t++)
+        for (const struct lam_onnx_row *row = tables[t]; row->type; row++)
+            if (strcmp(row->type, type) == 0)
+                return row;
+    return NULL;
+}
+
 static int write_layer(struct lam_onnx_emitter *e)
 {
     const char *type = e->layer->layer.type->name;
-    const struct lam_onnx_row *row = lam_onnx_rows;
+    const struct lam_onnx_row *row = find_row(type);
     int err;
 
-    while (row->type && strcmp(row->type, type) != 0)
-        row++;
-    if (!row->type)
+    if (!row)
         return lam_fail(e->ctx, LAM_EMODEL,
                         "%s: a layer of type %s has no form in ONNX: see "
                         "docs/interchange.md",

@@ -1,7 +1,7 @@
 // onnx_importer.h - inside of the ONNX import: what is known of the file's
 // values so far, and how an operator becomes a layer. For onnx_import.c,
-// onnx_fold.c (constants) and the tables of onnx_ops.c, onnx_maths.c and
-// onnx_views.c.
+// onnx_fold.c (constants) and the tables of onnx_windows.c, onnx_ops.c,
+// onnx_maths.c and onnx_views.c.
 #ifndef LAM_ONNX_IMPORTER_H
 #define LAM_ONNX_IMPORTER_H
 
@@ -33,9 +33,13 @@ struct lam_onnx_op {
     int (*read)(struct lam_onnx_importer *m, const struct lam_onnx_node *node);
 };
 // Each ends with a row without op.
-extern const struct lam_onnx_op lam_onnx_ops[];   // layers with a window, norms
-extern const struct lam_onnx_op lam_onnx_maths[]; // of single elements
-extern const struct lam_onnx_op lam_onnx_views[]; // reshape, slice ..
+extern const struct lam_onnx_op lam_onnx_windows[]; // convolutions, pools
+extern const struct lam_onnx_op lam_onnx_ops[];     // norms, resize, dense ..
+extern const struct lam_onnx_op lam_onnx_maths[];   // of single elements
+extern const struct lam_onnx_op lam_onnx_views[];   // reshape, slice ..
+
+// Of a value: more is refused.
+#define LAM_IMPORT_MAX_ELEMENTS (INT64_C(1) << 40)
 
 // Records "FILE: node NAME (OP): sentence". LAM_EMODEL.
 int lam_import_fail(const struct lam_onnx_importer *m,
@@ -95,6 +99,9 @@ int lam_import_simple(struct lam_onnx_importer *m,
 int lam_import_weight(struct lam_onnx_importer *m,
                       const struct lam_onnx_node *node, const char *name,
                       const struct lam_onnx_tensor *from, double fill);
+// A name of letters that a model file takes as they are, and not yet taken.
+void lam_import_make_name(const struct lam_onnx_importer *m, const char *wanted,
+                          char *text, size_t size);
 // A layer's name for a node whose weight comes from "enc1.0.weight": "enc1.0".
 const char *lam_import_name(const struct lam_onnx_node *node, int weight,
                             char *text, size_t size);
