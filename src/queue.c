@@ -264,6 +264,14 @@ double lam_queue_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+double lam_queue_asleep(double *seen)
+{
+    const double now = lam_queue_now(), gap = now - *seen;
+
+    *seen = now;
+    return gap > 1.0 ? gap : 0.0;
+}
+
 // After an error the device may still be reading or writing memory of the
 // caller: waits for the end of that, half a second at most.
 static void let_end(cl_event event)
@@ -281,7 +289,7 @@ static void let_end(cl_event event)
 // A driver may hang with no error at all, so no wait is left to it.
 int lam_queue_wait(struct lam_queue *q, cl_event event)
 {
-    const double start = lam_queue_now();
+    double start = lam_queue_now(), seen = start;
     const char *call = "clFlush";
     char where[200];
     long pause_ns = 2000;
@@ -296,7 +304,8 @@ int lam_queue_wait(struct lam_queue *q, cl_event event)
                                sizeof(status), &status, NULL);
         if (error || status <= CL_COMPLETE)
             break;
-        if (lam_queue_now() - start > q->timeout_s) {
+        start += lam_queue_asleep(&seen);
+        if (seen - start > q->timeout_s) {
             q->is_lost = q->is_hung = true;
             return lam_fail(q->ctx, LAM_ELOST,
                             "the device did not finish within %g s; it is at "

@@ -117,6 +117,10 @@ void lam_watchdog_close(struct lam_queue *queue);
 // Adds the time of an event to a name, later. NULL, without profile: nothing.
 int lam_queue_track(struct lam_queue *queue, const char *name, cl_event event);
 double lam_queue_now(void); // seconds of a steady clock
+// For a wait that looks often: the seconds since *seen, which becomes now, if
+// they are so many that the process itself was stopped meanwhile (Ctrl-Z, a
+// debugger), else 0. A device is not to blame for them.
+double lam_queue_asleep(double *seen);
 
 int lam_queue_kernel(struct lam_queue *queue, int real, const char *source,
                      const char *name, const char *options,

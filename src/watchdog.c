@@ -112,12 +112,16 @@ static void *watch(void *data)
 {
     struct lam_watchdog *w = data;
     struct lam_queue *q = w->queue;
+    double seen = lam_queue_now();
     char text[400];
 
     pthread_mutex_lock(&w->lock);
     while (!w->stop) {
+        const double asleep = lam_queue_asleep(&seen);
         struct timespec until;
 
+        if (w->since > 0.0)
+            w->since += asleep;
         if (w->since > 0.0 && lam_queue_now() - w->since > q->timeout_s) {
             snprintf(text, sizeof(text),
                      "the device did not finish within %g s, and its driver "

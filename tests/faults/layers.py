@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 
-from common import DATA, build, check, done, folder, name_of, root, run, \
-    sentence
+from common import DATA, build, check, done, folder, lamina, name_of, root, \
+    run, sentence
 
 LIMIT = 4  # seconds a device may take
 PATH = f"{build / 'plugins'}:{build / 'tests/plugins'}"
@@ -92,6 +93,24 @@ for device in "pthread", "basic":
               f"{name_of(end)} after {spent:.1f} s: {text}")
         check(f"{what} on '{device}': the checkpoint of step 4 is kept",
               digest(name) == digest("four"))
+
+# A process that is stopped for longer than that (Ctrl-Z) has not waited: the time
+# goes on where it was, and ends a loop only later.
+ASLEEP = LIMIT + 2
+started = time.monotonic()
+stopped = subprocess.Popen(
+    [lamina, "train", model, *DATA, "--run", "stopped", "--set",
+     "mischief.what=loop", "--set", "mischief.at=6", "--timeout", str(LIMIT)],
+    cwd=folder, env={**os.environ, "LAM_PLUGIN_PATH": PATH},
+    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+time.sleep(2)
+stopped.send_signal(signal.SIGSTOP)
+time.sleep(ASLEEP)
+stopped.send_signal(signal.SIGCONT)
+end = stopped.wait(timeout=60)
+spent = time.monotonic() - started
+check("time in which the process is stopped does not count", end == 6
+      and spent > ASLEEP + LIMIT - 0.5, f"{name_of(end)} after {spent:.1f} s")
 
 # R24
 HEADER = '#include "lam/plugin.h"\n'
