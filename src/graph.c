@@ -371,6 +371,16 @@ int lam_graph_find_weight(const struct lam_graph *graph, const char *name)
     return -1;
 }
 
+int64_t lam_node_parameters(const struct lam_node *node)
+{
+    int64_t n = 0;
+
+    for (int k = 0; k < node->shapes.n_weight; k++)
+        if (!node->shapes.weight[k].is_state)
+            n += lam_shape_elements(&node->shapes.weight[k].shape);
+    return n;
+}
+
 int64_t lam_graph_parameters(const struct lam_graph *graph, bool trained_only)
 {
     int64_t n = 0;

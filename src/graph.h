@@ -88,6 +88,8 @@ int lam_graph_freeze(struct lam_graph *graph, const char *pattern);
 // Index of a value ("conv1", "pool1.indices"), or -1.
 int lam_graph_find(const struct lam_graph *graph, const char *name);
 int lam_graph_find_weight(const struct lam_graph *graph, const char *name);
+// Elements of its weights that are no state.
+int64_t lam_node_parameters(const struct lam_node *node);
 int64_t lam_graph_parameters(const struct lam_graph *graph, bool trained_only);
 
 #endif

@@ -9,16 +9,6 @@
 #include "fuse.h"
 #include "shape.h"
 
-static int64_t node_parameters(const struct lam_node *node)
-{
-    int64_t n = 0;
-
-    for (int k = 0; k < node->shapes.n_weight; k++)
-        if (!node->shapes.weight[k].is_state)
-            n += lam_shape_elements(&node->shapes.weight[k].shape);
-    return n;
-}
-
 static void print_table(const struct lam_graph *graph)
 {
     double macs = 0.0;
@@ -33,7 +23,7 @@ static void print_table(const struct lam_graph *graph)
         printf("%-24s %-18s %-20s %12" PRId64 " %12.2f %9.2f\n", node->name,
                node->layer.type->name,
                lam_shape_print(&node->shapes.out[0], shape, sizeof(shape)),
-               node_parameters(node), node->shapes.macs / 1e6,
+               lam_node_parameters(node), node->shapes.macs / 1e6,
                (double)lam_shape_bytes(&node->shapes.out[0]) / 0x1p20);
     }
     printf("%d layers, %" PRId64 " parameters, %.3f GMACs\n", graph->n_nodes,

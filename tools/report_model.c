@@ -27,21 +27,17 @@ int report_write_model(const struct report *r, FILE *out)
     fputs("<table><tr><th>layer</th><th>type</th><th>output</th><th>parameters"
           "</th><th>MMACs</th></tr>\n",
           out);
-    for (int i = 0; i < graph->n_nodes && !err; i++) {
+    for (int i = 0; !err && i < graph->n_nodes; i++) {
         const struct lam_node *node = &graph->nodes[i];
-        int64_t n = 0;
         char shape[80];
 
-        for (int k = 0; k < node->shapes.n_weight; k++)
-            if (!node->shapes.weight[k].is_state)
-                n += lam_shape_elements(&node->shapes.weight[k].shape);
         macs += node->shapes.macs;
         fprintf(out,
                 "<tr><td>%s</td><td>%s</td><td>%s</td><td>%" PRId64
                 "</td><td>%.2f</td></tr>\n",
                 node->name, node->layer.type->name,
-                lam_shape_print(&node->shapes.out[0], shape, sizeof(shape)), n,
-                node->shapes.macs / 1e6);
+                lam_shape_print(&node->shapes.out[0], shape, sizeof(shape)),
+                lam_node_parameters(node), node->shapes.macs / 1e6);
     }
     if (!err)
         fprintf(out,
