@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,4 +80,22 @@ int lam_file_write(struct lam_context *ctx, const char *path,
                ? LAM_OK
                : lam_fail(ctx, LAM_EFILE, "the folder of %s cannot be synced",
                           path);
+}
+
+FILE *lam_file_create(struct lam_context *ctx, const char *path)
+{
+    FILE *file = fopen(path, "w");
+
+    if (!file)
+        lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+    return file;
+}
+
+int lam_file_close(struct lam_context *ctx, FILE *file, const char *path)
+{
+    const bool is_bad = ferror(file) != 0;
+
+    return fclose(file) || is_bad
+               ? lam_fail(ctx, LAM_EFILE, "%s cannot be written", path)
+               : LAM_OK;
 }

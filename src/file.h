@@ -1,6 +1,8 @@
-// file.h - whole files in one go.
+// file.h - whole files in one go, and files that are printed into.
 #ifndef LAM_FILE_H
 #define LAM_FILE_H
+
+#include <stdio.h>
 
 #include "status.h"
 
@@ -17,5 +19,10 @@ struct lam_piece {
 // or the new one, also after a power cut. LAM_EFILE.
 int lam_file_write(struct lam_context *ctx, const char *path,
                    const struct lam_piece *pieces, int n);
+
+// To print into; NULL and LAM_EFILE where that cannot be.
+FILE *lam_file_create(struct lam_context *ctx, const char *path);
+// LAM_EFILE where anything that was printed is lost.
+int lam_file_close(struct lam_context *ctx, FILE *file, const char *path);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "file.h"
 #include "json.h"
 
 static const char csv_header[] =
@@ -70,26 +71,17 @@ int lam_run_create(struct lam_context *ctx, const char *wanted,
                                                 sizeof(overlays)));
 }
 
-static int close_file(struct lam_context *ctx, FILE *file, const char *path)
-{
-    const bool failed = ferror(file) != 0;
-
-    if (fclose(file) || failed)
-        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
-    return LAM_OK;
-}
-
 int lam_run_write_text(struct lam_context *ctx, const char *path,
                        const char *name, const char *text)
 {
     char file_name[1100];
-    FILE *file =
-        fopen(lam_run_file(path, name, file_name, sizeof(file_name)), "w");
+    FILE *file = lam_file_create(
+        ctx, lam_run_file(path, name, file_name, sizeof(file_name)));
 
     if (!file)
-        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
+        return ctx->code;
     fputs(text, file);
-    return close_file(ctx, file, file_name);
+    return lam_file_close(ctx, file, file_name);
 }
 
 int lam_run_write_info(struct lam_context *ctx, const char *path,
@@ -103,18 +95,18 @@ int lam_run_write_info(struct lam_context *ctx, const char *path,
                 {"platform", device->platform}, {"driver", device->driver}};
     const size_t n = sizeof(rows) / sizeof(rows[0]);
     char file_name[1100];
-    FILE *file = fopen(
-        lam_run_file(path, "run.json", file_name, sizeof(file_name)), "w");
+    FILE *file = lam_file_create(
+        ctx, lam_run_file(path, "run.json", file_name, sizeof(file_name)));
 
     if (!file)
-        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
+        return ctx->code;
     fputs("{\n", file);
     for (size_t i = 0; i < n; i++) {
         fprintf(file, "  \"%s\": ", rows[i].key);
         lam_json_text(file, rows[i].value ? rows[i].value : "");
         fputs(i + 1 < n ? ",\n" : "\n}\n", file);
     }
-    return close_file(ctx, file, file_name);
+    return lam_file_close(ctx, file, file_name);
 }
 
 int lam_run_write_kernels(struct lam_context *ctx, const char *path,
@@ -122,16 +114,16 @@ int lam_run_write_kernels(struct lam_context *ctx, const char *path,
                           const char *gemm)
 {
     char file_name[1100];
-    FILE *file = fopen(
-        lam_run_file(path, "kernels.txt", file_name, sizeof(file_name)), "w");
+    FILE *file = lam_file_create(
+        ctx, lam_run_file(path, "kernels.txt", file_name, sizeof(file_name)));
 
     if (!file)
-        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
+        return ctx->code;
     fprintf(file, "merged=%s\nvariants=%s\n", is_merged ? "yes" : "no",
             variants);
     if (gemm)
         fprintf(file, "gemm=%s\n", gemm);
-    return close_file(ctx, file, file_name);
+    return lam_file_close(ctx, file, file_name);
 }
 
 void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants,
@@ -208,7 +200,7 @@ static int append(struct lam_context *ctx, const char *path, const char *name,
     if (is_new && !is_json)
         fputs(csv_header, file);
     print_row(file, row, is_json);
-    return close_file(ctx, file, file_name);
+    return lam_file_close(ctx, file, file_name);
 }
 
 int lam_run_add_row(struct lam_context *ctx, const char *path,
@@ -230,10 +222,10 @@ static int cut(struct lam_context *ctx, const char *path, const char *name,
     if (!in)
         return LAM_OK;
     snprintf(temporary, sizeof(temporary), "%s.part", file_name);
-    out = fopen(temporary, "w");
+    out = lam_file_create(ctx, temporary);
     if (!out) {
         fclose(in);
-        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", temporary);
+        return ctx->code;
     }
     while (fgets(line, sizeof(line), in)) {
         long at;
@@ -244,7 +236,7 @@ static int cut(struct lam_context *ctx, const char *path, const char *name,
             fputs(line, out);
     }
     fclose(in);
-    err = close_file(ctx, out, temporary);
+    err = lam_file_close(ctx, out, temporary);
     if (!err && rename(temporary, file_name))
         err = lam_fail(ctx, LAM_EFILE, "%s cannot be written", file_name);
     return err;

@@ -8,6 +8,7 @@
 
 #include "cells.h"
 #include "cmd.h"
+#include "file.h"
 #include "overlay.h"
 #include "param.h"
 #include "sweep.h"
@@ -68,11 +69,11 @@ static int sweep_one(struct job *job, const float *mask, int height, int width,
 // A row for each threshold from 0 to 1; scores without a value are empty.
 static int write_curve(struct job *job, const char *path)
 {
-    FILE *file = fopen(path, "w");
-    bool is_bad;
+    FILE *file = lam_file_create(job->ctx, path);
+    int err;
 
     if (!file)
-        return lam_fail(job->ctx, LAM_EFILE, "%s cannot be written", path);
+        return job->ctx->code;
     fprintf(file, "threshold,precision,recall,dice\n");
     for (int i = 0; i <= LAM_SWEEP_BINS; i++) {
         const struct lam_sweep_point p = lam_sweep_at(job->sweep, i);
@@ -86,13 +87,11 @@ static int write_curve(struct job *job, const char *path)
                 fprintf(file, ",%.6f", scores[k]);
         fprintf(file, "\n");
     }
-    is_bad = ferror(file) != 0;
-    is_bad |= fclose(file) != 0;
-    if (is_bad)
-        return lam_fail(job->ctx, LAM_EFILE, "%s cannot be written", path);
-    printf("average precision of all pixels %.4f\n",
-           lam_sweep_average_precision(job->sweep));
-    return LAM_OK;
+    err = lam_file_close(job->ctx, file, path);
+    if (!err)
+        printf("average precision of all pixels %.4f\n",
+               lam_sweep_average_precision(job->sweep));
+    return err;
 }
 
 static int evaluate_one(struct job *job, enum lam_split split, int i)

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "file.h"
 #include "svg.h"
 
 enum { N_BINS = 256, MAX_SETS = 8 };
@@ -105,11 +106,10 @@ static int write_chart(struct lam_context *ctx, const char *path,
                                     series,
                                     n};
     double x[N_BINS], above[MAX_SETS][N_BINS];
-    FILE *out = fopen(path, "w");
-    bool is_bad;
+    FILE *out = lam_file_create(ctx, path);
 
     if (!out)
-        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+        return ctx->code;
     for (int k = 0; k < n; k++) {
         double sum = 0.0;
 
@@ -122,10 +122,7 @@ static int write_chart(struct lam_context *ctx, const char *path,
             sources[k].path, x, above[k], NULL, NULL, N_BINS};
     }
     lam_svg_lines(out, &chart);
-    is_bad = ferror(out) != 0;
-    is_bad |= fclose(out) != 0;
-    return is_bad ? lam_fail(ctx, LAM_EFILE, "%s cannot be written", path)
-                  : LAM_OK;
+    return lam_file_close(ctx, out, path);
 }
 
 int data_shift(struct lam_context *ctx, const char *const *paths, int n,

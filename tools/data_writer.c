@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "file.h"
 #include "image.h"
 
 // A column is nearly black where more than 9 of 10 pixels are below 10 of 255;
@@ -209,14 +210,12 @@ int data_writer_add(struct data_writer *w, const struct data_changes *changes,
 
 int data_writer_close(struct data_writer *w, int err)
 {
-    bool is_bad;
+    char path[1200];
+    int closed;
 
     if (!w->manifest)
         return err;
-    is_bad = ferror(w->manifest) != 0;
-    is_bad |= fclose(w->manifest) != 0;
-    return is_bad && !err
-               ? lam_fail(w->ctx, LAM_EFILE,
-                          "%s/manifest.csv cannot be written", w->out)
-               : err;
+    snprintf(path, sizeof(path), "%s/manifest.csv", w->out);
+    closed = lam_file_close(w->ctx, w->manifest, path);
+    return err ? err : closed;
 }

@@ -5,6 +5,7 @@
 
 #include "csv.h"
 #include "experiment.h"
+#include "file.h"
 #include "svg.h"
 
 enum { MAX_EPOCHS = 2000 };
@@ -20,22 +21,8 @@ struct curve {
 static FILE *create(const struct experiment *e, const char *name, char *path,
                     size_t size)
 {
-    FILE *file;
-
     snprintf(path, size, "%s/%s.svg", e->out, name);
-    file = fopen(path, "w");
-    if (!file)
-        lam_fail(e->ctx, LAM_EFILE, "%s cannot be written", path);
-    return file;
-}
-
-static int finish(const struct experiment *e, FILE *file, const char *path)
-{
-    const bool is_bad = ferror(file) != 0;
-
-    return fclose(file) || is_bad
-               ? lam_fail(e->ctx, LAM_EFILE, "%s cannot be written", path)
-               : LAM_OK;
+    return lam_file_create(e->ctx, path);
 }
 
 static int add_seed(const struct experiment *e, int r, int s, const char *score,
@@ -96,7 +83,7 @@ static int write_curves(const struct experiment *e, const char *name,
     file = err ? NULL : create(e, name, path, sizeof(path));
     if (file) {
         lam_svg_lines(file, &chart);
-        err = finish(e, file, path);
+        err = lam_file_close(e->ctx, file, path);
     }
     free(curves);
     return e->ctx->code ? e->ctx->code : err;
@@ -136,7 +123,7 @@ static int write_dots(const struct experiment *e, const char *name,
     if (!file)
         return e->ctx->code;
     lam_svg_dots(file, title, rows, e->n_runs);
-    return finish(e, file, path);
+    return lam_file_close(e->ctx, file, path);
 }
 
 int experiment_charts(const struct experiment *e)

@@ -9,6 +9,7 @@
 #include "child.h"
 #include "csv.h"
 #include "experiment.h"
+#include "file.h"
 
 // `lamina` itself, which must end well.
 static int run_lamina(struct lam_context *ctx, struct child *c)
@@ -242,19 +243,15 @@ static int read_size(const struct experiment *e, int r,
 static int write_result(struct lam_context *ctx, const char *path,
                         const struct experiment_result *result)
 {
-    FILE *file = fopen(path, "w");
-    bool is_bad;
+    FILE *file = lam_file_create(ctx, path);
 
     if (!file)
-        return lam_fail(ctx, LAM_EFILE, "%s cannot be written", path);
+        return ctx->code;
     fprintf(file, "name,value\n");
     for (int i = 0; i < result->n; i++)
         fprintf(file, "%s,%.10g\n", result->numbers[i].name,
                 result->numbers[i].value);
-    is_bad = ferror(file) != 0;
-    is_bad |= fclose(file) != 0;
-    return is_bad ? lam_fail(ctx, LAM_EFILE, "%s cannot be written", path)
-                  : LAM_OK;
+    return lam_file_close(ctx, file, path);
 }
 
 static int read_result(struct lam_context *ctx, const char *path,

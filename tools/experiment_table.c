@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "experiment.h"
+#include "file.h"
 
 static double value_of(const struct experiment_result *result, const char *name)
 {
@@ -12,25 +13,11 @@ static double value_of(const struct experiment_result *result, const char *name)
     return NAN;
 }
 
-static int finish(const struct experiment *e, FILE *file, const char *path)
-{
-    const bool is_bad = ferror(file) != 0;
-
-    return fclose(file) || is_bad
-               ? lam_fail(e->ctx, LAM_EFILE, "%s cannot be written", path)
-               : LAM_OK;
-}
-
 static FILE *create(const struct experiment *e, const char *name, char *path,
                     size_t size)
 {
-    FILE *file;
-
     snprintf(path, size, "%s/%s", e->out, name);
-    file = fopen(path, "w");
-    if (!file)
-        lam_fail(e->ctx, LAM_EFILE, "%s cannot be written", path);
-    return file;
+    return lam_file_create(e->ctx, path);
 }
 
 static int write_csv(const struct experiment *e)
@@ -58,7 +45,7 @@ static int write_csv(const struct experiment *e)
                 fprintf(file, ",%.10g", result.numbers[i].value);
             fprintf(file, "\n");
         }
-    return file && !err ? finish(e, file, path) : err;
+    return file && !err ? lam_file_close(e->ctx, file, path) : err;
 }
 
 // Mean and sample standard deviation over the seeds that are done.
@@ -173,7 +160,7 @@ static int write_markdown(const struct experiment *e)
     }
     for (int r = 0; r < e->n_runs && !err; r++)
         err = write_row(e, file, r, has);
-    return file && !err ? finish(e, file, path) : err;
+    return file && !err ? lam_file_close(e->ctx, file, path) : err;
 }
 
 int experiment_tables(const struct experiment *e)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "image.h"
 #include "svg.h"
 
@@ -293,17 +294,15 @@ static int write_page(struct report *r, FILE *out)
 
 int report_write(struct report *r, const char *path)
 {
-    FILE *out = fopen(path, "w");
-    bool is_bad;
-    int err;
+    FILE *out = lam_file_create(r->ctx, path);
+    int err, closed;
 
     if (!out)
-        return lam_fail(r->ctx, LAM_EFILE, "%s cannot be written", path);
+        return r->ctx->code;
     err = write_page(r, out);
-    is_bad = ferror(out) != 0;
-    is_bad |= fclose(out) != 0;
-    if (!err && is_bad)
-        err = lam_fail(r->ctx, LAM_EFILE, "%s cannot be written", path);
+    closed = lam_file_close(r->ctx, out, path);
+    if (!err)
+        err = closed;
     if (err)
         remove(path);
     return err;
