@@ -26,19 +26,18 @@ static int print_file(struct lam_context *ctx, const char *folder,
 // Seed by seed, so that what is there when it is stopped can be compared.
 static int run_all(struct experiment *e)
 {
-    struct experiment_result result;
-    int n = 0, err = LAM_OK;
-    bool is_done;
+    int n = 0, err;
 
     if (mkdir(e->out, 0777) && errno != EEXIST)
         return lam_fail(e->ctx, LAM_EFILE, "%s cannot be made: %s", e->out,
                         strerror(errno));
+    err = experiment_read(e);
     for (int s = 0; s < e->n_seeds && !err; s++)
         for (int r = 0; r < e->n_runs && !err; r++) {
             lam_log(e->ctx, LAM_LOG_INFO, "%s: run %d of %d: %s, seed %d",
                     e->name, ++n, e->n_runs * e->n_seeds, e->runs[r].name,
                     e->seeds[s]);
-            err = experiment_run(e, r, s, false, &result, &is_done);
+            err = experiment_run(e, r, s);
             if (!err)
                 err = experiment_tables(e);
         }

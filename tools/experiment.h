@@ -20,6 +20,15 @@ struct experiment_run {
     int n_sets;
 };
 
+// What one run gave, as named numbers; none until it is done.
+struct experiment_result {
+    int n;
+    struct {
+        char name[48];
+        double value;
+    } numbers[EXPERIMENT_MAX_NUMBERS];
+};
+
 // An experiment file:
 //
 //     format: 1
@@ -43,6 +52,7 @@ struct experiment {
     int n_seeds;
     struct experiment_run runs[EXPERIMENT_MAX_RUNS];
     int n_runs;
+    struct experiment_result *results; // [n_runs][n_seeds], owned
 };
 
 // LAM_EMODEL with file:line:column.
@@ -50,25 +60,29 @@ int experiment_load(struct lam_context *ctx, const char *path,
                     struct experiment *experiment);
 void experiment_free(struct experiment *experiment);
 
-// What one run gave, as named numbers.
-struct experiment_result {
-    int n;
-    struct {
-        char name[48];
-        double value;
-    } numbers[EXPERIMENT_MAX_NUMBERS];
-};
+// Reads what is done already in OUT, each run once, into results.
+int experiment_read(struct experiment *experiment);
+struct experiment_result *experiment_result(const struct experiment *experiment,
+                                            int r, int s);
+// A number of run r with seed s; NAN where it is not done or has none.
+double experiment_value(const struct experiment *experiment, int r, int s,
+                        const char *name);
+void experiment_put(struct experiment_result *result, const char *name,
+                    double value);
+// Writes the numbers of that run into its folder.
+int experiment_write(const struct experiment *experiment, int r, int s);
 
-// Trains, evaluates and measures run r with seed s in a folder of its own, each
-// step in a process of its own, whose memory is measured. What is there already
-// is not done again; a training that was cut goes on. With read_only nothing is
-// run: *is_done says whether the result was there.
-int experiment_run(const struct experiment *experiment, int r, int s,
-                   bool read_only, struct experiment_result *result,
-                   bool *is_done);
 // OUT/RUN-SEED of that run.
 void experiment_folder(const struct experiment *experiment, int r, int s,
                        char *text, size_t size);
+// OUT/name, to be closed with lam_file_close; path is for messages.
+FILE *experiment_create(const struct experiment *experiment, const char *name,
+                        char *path, size_t size);
+
+// Trains, evaluates and measures run r with seed s in a folder of its own, each
+// step in a process of its own, whose memory is measured. What is done already
+// is not done again; a training that was cut goes on.
+int experiment_run(struct experiment *experiment, int r, int s);
 
 // Writes OUT/results.csv, a row a run, and OUT/results.md, a row a kind of run:
 // mean and standard deviation over the seeds. Runs that are not done are left

@@ -1,7 +1,6 @@
 // The charts of an experiment.
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "csv.h"
 #include "experiment.h"
@@ -17,13 +16,6 @@ struct curve {
     int seeds[MAX_EPOCHS];
     int n;
 };
-
-static FILE *create(const struct experiment *e, const char *name, char *path,
-                    size_t size)
-{
-    snprintf(path, size, "%s/%s.svg", e->out, name);
-    return lam_file_create(e->ctx, path);
-}
 
 static int add_seed(const struct experiment *e, int r, int s, const char *score,
                     struct curve *c)
@@ -60,27 +52,23 @@ static int write_curves(const struct experiment *e, const char *name,
     struct lam_series series[EXPERIMENT_MAX_RUNS];
     const struct lam_chart chart = {title, "epoch", "validation", 0,
                                     1,     series,  e->n_runs};
-    struct experiment_result result;
     char path[1100];
-    FILE *file = NULL;
-    bool is_done;
+    FILE *file;
     int err = curves ? LAM_OK : lam_fail(e->ctx, LAM_EMEMORY, "out of memory");
 
     for (int r = 0; r < e->n_runs && !err; r++) {
         struct curve *c = &curves[r];
 
-        for (int s = 0; s < e->n_seeds && !err; s++) {
-            err = experiment_run(e, r, s, true, &result, &is_done);
-            if (!err && is_done)
+        for (int s = 0; s < e->n_seeds && !err; s++)
+            if (experiment_result(e, r, s)->n)
                 err = add_seed(e, r, s, score, c);
-        }
         for (int k = 0; k < c->n; k++)
             if (!c->seeds[k])
                 c->mean[k] = c->low[k] = c->high[k] = NAN;
         series[r] = (struct lam_series){e->runs[r].name, c->epoch, c->mean,
                                         c->low,          c->high,  c->n};
     }
-    file = err ? NULL : create(e, name, path, sizeof(path));
+    file = err ? NULL : experiment_create(e, name, path, sizeof(path));
     if (file) {
         lam_svg_lines(file, &chart);
         err = lam_file_close(e->ctx, file, path);
@@ -89,59 +77,43 @@ static int write_curves(const struct experiment *e, const char *name,
     return e->ctx->code ? e->ctx->code : err;
 }
 
-static double value_of(const struct experiment_result *result, const char *name)
-{
-    for (int i = 0; i < result->n; i++)
-        if (strcmp(result->numbers[i].name, name) == 0)
-            return result->numbers[i].value;
-    return NAN;
-}
-
 static int write_dots(const struct experiment *e, const char *name,
                       const char *number, double factor, const char *title)
 {
     double values[EXPERIMENT_MAX_RUNS][EXPERIMENT_MAX_SEEDS];
     struct lam_dots rows[EXPERIMENT_MAX_RUNS];
     char path[1100];
-    FILE *file;
-    int err = LAM_OK;
+    FILE *file = experiment_create(e, name, path, sizeof(path));
 
-    for (int r = 0; r < e->n_runs && !err; r++) {
-        rows[r] = (struct lam_dots){e->runs[r].name, values[r], e->n_seeds};
-        for (int s = 0; s < e->n_seeds && !err; s++) {
-            struct experiment_result result;
-            bool is_done;
-
-            err = experiment_run(e, r, s, true, &result, &is_done);
-            values[r][s] =
-                !err && is_done ? factor * value_of(&result, number) : NAN;
-        }
-    }
-    if (err)
-        return err;
-    file = create(e, name, path, sizeof(path));
     if (!file)
         return e->ctx->code;
+    for (int r = 0; r < e->n_runs; r++) {
+        rows[r] = (struct lam_dots){e->runs[r].name, values[r], e->n_seeds};
+        for (int s = 0; s < e->n_seeds; s++)
+            values[r][s] = factor * experiment_value(e, r, s, number);
+    }
     lam_svg_dots(file, title, rows, e->n_runs);
     return lam_file_close(e->ctx, file, path);
 }
 
 int experiment_charts(const struct experiment *e)
 {
-    int err = write_curves(e, "dice", "val_dice", "validation Dice");
+    int err = write_curves(e, "dice.svg", "val_dice", "validation Dice");
 
     if (!err)
-        err = write_curves(e, "precision", "val_precision",
+        err = write_curves(e, "precision.svg", "val_precision",
                            "validation precision");
     if (!err)
-        err = write_curves(e, "recall", "val_recall", "validation recall");
+        err = write_curves(e, "recall.svg", "val_recall", "validation recall");
     if (!err)
-        err = write_dots(e, "test-dice", "dice", 1, "test Dice");
+        err = write_dots(e, "test-dice.svg", "dice", 1, "test Dice");
     if (!err && e->periods)
-        err = write_dots(e, "checkerboard-first", "output_first_phase_2", 100,
-                         "output before training: variance of period 2, %");
+        err =
+            write_dots(e, "checkerboard-first.svg", "output_first_phase_2", 100,
+                       "output before training: variance of period 2, %");
     if (!err && e->periods)
-        err = write_dots(e, "checkerboard-trained", "output_trained_phase_2",
-                         100, "output after training: variance of period 2, %");
+        err =
+            write_dots(e, "checkerboard-trained.svg", "output_trained_phase_2",
+                       100, "output after training: variance of period 2, %");
     return err;
 }

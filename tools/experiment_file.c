@@ -174,4 +174,5 @@ void experiment_free(struct experiment *e)
 {
     lam_yaml_free(e->tree);
     free(e->model);
+    free(e->results);
 }

@@ -9,7 +9,6 @@
 #include "child.h"
 #include "csv.h"
 #include "experiment.h"
-#include "file.h"
 
 // `lamina` itself, which must end well.
 static int run_lamina(struct lam_context *ctx, struct child *c)
@@ -25,27 +24,11 @@ static int run_lamina(struct lam_context *ctx, struct child *c)
                     c->ended % CHILD_SIGNAL);
 }
 
-static void put(struct experiment_result *result, const char *name,
-                double value)
-{
-    if (result->n == EXPERIMENT_MAX_NUMBERS)
-        return;
-    snprintf(result->numbers[result->n].name,
-             sizeof(result->numbers[result->n].name), "%s", name);
-    result->numbers[result->n++].value = value;
-}
-
 static bool is_there(const char *path)
 {
     struct stat info;
 
     return stat(path, &info) == 0;
-}
-
-void experiment_folder(const struct experiment *e, int r, int s, char *text,
-                       size_t size)
-{
-    snprintf(text, size, "%s/%s-%d", e->out, e->runs[r].name, e->seeds[s]);
 }
 
 static const char *file_in(const char *folder, const char *name, char *text,
@@ -143,11 +126,11 @@ static int read_images(struct lam_context *ctx, const char *path,
         fn += number(&csv, i, "fn");
     }
     if (!err) {
-        put(result, "dice", dice);
-        put(result, "pooled_dice", 2 * tp / (2 * tp + fp + fn));
-        put(result, "iou", tp / (tp + fp + fn));
-        put(result, "precision", tp + fp > 0 ? tp / (tp + fp) : 0.0);
-        put(result, "recall", tp / (tp + fn));
+        experiment_put(result, "dice", dice);
+        experiment_put(result, "pooled_dice", 2 * tp / (2 * tp + fp + fn));
+        experiment_put(result, "iou", tp / (tp + fp + fn));
+        experiment_put(result, "precision", tp + fp > 0 ? tp / (tp + fp) : 0.0);
+        experiment_put(result, "recall", tp / (tp + fn));
     }
     lam_csv_free(&csv);
     return err;
@@ -184,8 +167,8 @@ static int read_epochs(struct lam_context *ctx, const char *path,
         best = dice > best ? dice : best;
     }
     qsort(times, (size_t)n, sizeof(*times), compare);
-    put(result, "val_dice", best);
-    put(result, "ms_per_image", n ? times[n / 2] : 0.0);
+    experiment_put(result, "val_dice", best);
+    experiment_put(result, "ms_per_image", n ? times[n / 2] : 0.0);
     free(times);
     lam_csv_free(&csv);
     return LAM_OK;
@@ -209,7 +192,7 @@ static int read_checkerboard(struct lam_context *ctx, const char *path,
                      strcmp(map, "output") == 0 ? "output" : "gradient",
                      strcmp(state, "trained") == 0 ? "trained" : "first", what,
                      lam_csv_cell(&csv, i, 2));
-            put(result, name, number(&csv, i, what));
+            experiment_put(result, name, number(&csv, i, what));
         }
     }
     lam_csv_free(&csv);
@@ -233,71 +216,44 @@ static int read_size(const struct experiment *e, int r,
     if (!err) {
         for (int i = 0; i < b.graph->n_nodes; i++)
             macs += b.graph->nodes[i].shapes.macs / 2.0;
-        put(result, "parameters", (double)lam_graph_parameters(b.graph, false));
-        put(result, "gmacs", macs / 1e9);
+        experiment_put(result, "parameters",
+                       (double)lam_graph_parameters(b.graph, false));
+        experiment_put(result, "gmacs", macs / 1e9);
     }
     blueprint_close(&b);
     return err;
 }
 
-static int write_result(struct lam_context *ctx, const char *path,
-                        const struct experiment_result *result)
+int experiment_run(struct experiment *e, int r, int s)
 {
-    FILE *file = lam_file_create(ctx, path);
-
-    if (!file)
-        return ctx->code;
-    fprintf(file, "name,value\n");
-    for (int i = 0; i < result->n; i++)
-        fprintf(file, "%s,%.10g\n", result->numbers[i].name,
-                result->numbers[i].value);
-    return lam_file_close(ctx, file, path);
-}
-
-static int read_result(struct lam_context *ctx, const char *path,
-                       struct experiment_result *result)
-{
-    struct lam_csv csv = {0};
-    int err = lam_csv_read(ctx, path, &csv);
-
-    for (int i = 1; i < csv.n_rows && !err; i++)
-        put(result, lam_csv_cell(&csv, i, 0), number(&csv, i, "value"));
-    lam_csv_free(&csv);
-    return err;
-}
-
-int experiment_run(const struct experiment *e, int r, int s, bool read_only,
-                   struct experiment_result *result, bool *is_done)
-{
-    char folder[1024], done[1100], images[1100], grids[1100], epochs[1100];
+    struct experiment_result *done = experiment_result(e, r, s), result = {0};
+    char folder[1024], images[1100], grids[1100], epochs[1100];
     double peak = 0.0;
     int err;
 
-    *result = (struct experiment_result){0};
+    if (done->n)
+        return LAM_OK;
     experiment_folder(e, r, s, folder, sizeof(folder));
-    file_in(folder, "result.csv", done, sizeof(done));
     file_in(folder, "images.csv", images, sizeof(images));
     file_in(folder, "checkerboard.csv", grids, sizeof(grids));
     file_in(folder, "metrics.csv", epochs, sizeof(epochs));
-    *is_done = is_there(done);
-    if (*is_done)
-        return read_result(e->ctx, done, result);
-    if (read_only)
-        return LAM_OK;
     err = train(e, r, s, folder, &peak);
     if (!err)
         err = evaluate(e, folder, images);
     if (!err && e->periods)
         err = checkerboard(e, folder, grids);
     if (!err)
-        err = read_images(e->ctx, images, result);
+        err = read_images(e->ctx, images, &result);
     if (!err)
-        err = read_epochs(e->ctx, epochs, result);
+        err = read_epochs(e->ctx, epochs, &result);
     if (!err)
-        err = read_size(e, r, result);
+        err = read_size(e, r, &result);
     if (!err)
-        put(result, "peak_mib", peak / (1 << 20));
+        experiment_put(&result, "peak_mib", peak / (1 << 20));
     if (!err && e->periods)
-        err = read_checkerboard(e->ctx, grids, result);
-    return err ? err : write_result(e->ctx, done, result);
+        err = read_checkerboard(e->ctx, grids, &result);
+    if (err)
+        return err;
+    *done = result;
+    return experiment_write(e, r, s);
 }
