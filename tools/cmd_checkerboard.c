@@ -8,7 +8,7 @@
 
 #include "checkerboard.h"
 #include "cmd.h"
-#include "image.h"
+#include "mosaic.h"
 #include "trained.h"
 
 enum { MAX_PERIODS = 8, N_MAPS = 2, N_STATES = 2 };
@@ -90,28 +90,12 @@ static int write_batch(struct job *j)
 static int write_picture(struct job *j, int state, int map, const float *data,
                          int height, int width)
 {
-    const size_t n = (size_t)height * (size_t)width;
-    unsigned char *grey = malloc(n);
-    float low = data[0], high = data[0];
     char path[1200];
-    int err;
 
-    if (!grey)
-        return lam_fail(j->ctx, LAM_EMEMORY, "out of memory");
-    for (size_t i = 0; i < n; i++) {
-        low = data[i] < low ? data[i] : low;
-        high = data[i] > high ? data[i] : high;
-    }
-    for (size_t i = 0; i < n; i++)
-        grey[i] = (unsigned char)(255.0f * (data[i] - low) /
-                                      (high > low ? high - low : 1.0f) +
-                                  0.5f);
     mkdir(j->pictures, 0777);
     snprintf(path, sizeof(path), "%s/%s-%s.png", j->pictures,
              map ? "gradient" : "output", state ? "trained" : "first");
-    err = lam_image_write_png(j->ctx, path, width, height, 1, grey);
-    free(grey);
-    return err;
+    return lam_mosaic_write(j->ctx, path, data, 1, height, width);
 }
 
 // data: [batch, channels, height, width]. With two channels or more their
