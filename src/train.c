@@ -286,7 +286,9 @@ static int end_epoch(struct lam_trainer *t, struct lam_meter *meter,
         lam_log(t->ctx, LAM_LOG_INFO,
                 "epoch %" PRId64 ": loss %.4f, %.1f images/s", row->epoch,
                 row->loss, row->images_per_s);
-    return err ? err : lam_trainer_apply_schedule(t, t->progress.epoch);
+    if (!err)
+        err = lam_trainer_apply_schedule(t, t->progress.epoch);
+    return err || is_last ? err : lam_trainer_crop_changes(t, &t->grows);
 }
 
 static bool is_out_of_patience(const struct lam_trainer *t)
@@ -349,31 +351,45 @@ static int loop(struct lam_trainer *t)
         }
         if (t->is_stopping)
             return stop_early(t, &meter);
+        if (t->grows)
+            break;
     }
     lam_meter_clear(&meter);
     return err;
 }
 
-int lam_train(struct lam_context *ctx, const struct lam_train_options *options)
+static int finish(struct lam_trainer *t)
 {
-    struct lam_trainer *t = calloc(1, sizeof(*t));
     struct lam_epoch_row row = {0};
-    int err;
+    int err = LAM_OK;
 
-    if (!t)
-        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
-    t->ctx = ctx;
-    t->options = options;
-    t->ranks = options->ranks && options->ranks->place.size > 1 ? options->ranks
-                                                                : NULL;
-    err = lam_trainer_open(t);
+    if (t->progress.step < t->steps)
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "stopped early: %d epochs without a better validation",
+                t->config.patience);
+    if (t->config.eval_every)
+        err = validate(t, &row, true);
+    if (!err && t->progress.best >= 0)
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "best validation Dice %.4f after epoch %" PRId64
+                "; weights in %s/best.safetensors",
+                t->progress.best, t->progress.best_epoch, t->run);
+    return err;
+}
+
+// To the end, or to where crops of another size begin.
+static int train(struct lam_trainer *t)
+{
+    int err = lam_trainer_open(t);
+
     if (!err) {
-        lam_log(ctx, LAM_LOG_INFO,
-                "%s: %d layers, %" PRId64 " parameters; %s; run folder %s",
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "%s: %d layers, %" PRId64
+                " parameters; crops of %d x %d; %s; run folder %s",
                 lam_model_name(t->model), t->graph->n_nodes,
-                lam_graph_parameters(t->graph, false),
+                lam_graph_parameters(t->graph, false), t->height, t->width,
                 lam_queue_device(t->queue)->name, t->run);
-        if (options->explain && lam_collective_leads(t->ranks)) {
+        if (t->options->explain && lam_collective_leads(t->ranks)) {
             char *text = lam_session_explain(t->session);
 
             printf("%s", text ? text : "");
@@ -382,20 +398,36 @@ int lam_train(struct lam_context *ctx, const struct lam_train_options *options)
         err = loop(t);
         lam_ranks_report(t);
     }
-    if (!err && t->progress.step < t->steps && is_out_of_patience(t))
-        lam_log(ctx, LAM_LOG_INFO,
-                "stopped early: %d epochs without a better validation",
-                t->config.patience);
-    if (!err && t->config.eval_every)
-        err = validate(t, &row, true);
-    if (!err && t->progress.best >= 0)
-        lam_log(ctx, LAM_LOG_INFO,
-                "best validation Dice %.4f after epoch %" PRId64
-                "; weights in %s/best.safetensors",
-                t->progress.best, t->progress.best_epoch, t->run);
+    if (!err && t->grows && t->ranks)
+        err = lam_collective_broadcast(t->ranks, 0, t->run, sizeof(t->run));
+    else if (!err && !t->grows)
+        err = finish(t);
     if (err && t->ranks && !t->ranks->has_agreed && t->ranks->transport->leave)
         t->ranks->transport->leave(t->ranks->data);
-    lam_trainer_close(t);
+    return err;
+}
+
+// A size of crops after the other, each as if the run were resumed there.
+int lam_train(struct lam_context *ctx, const struct lam_train_options *options)
+{
+    struct lam_trainer *t = calloc(1, sizeof(*t));
+    struct lam_train_options rest = *options;
+    char run[sizeof(t->run)];
+    bool grows = true;
+    int err = t ? LAM_OK : lam_fail(ctx, LAM_EMEMORY, "out of memory");
+
+    while (!err && grows) {
+        *t = (struct lam_trainer){.ctx = ctx, .options = &rest};
+        t->ranks = options->ranks && options->ranks->place.size > 1
+                       ? options->ranks
+                       : NULL;
+        err = train(t);
+        grows = t->grows;
+        memcpy(run, t->run, sizeof(run));
+        lam_trainer_close(t);
+        rest.resume = run;
+        rest.n_sets = 0;
+    }
     free(t);
     return err;
 }

@@ -165,7 +165,7 @@ static int freeze_layers(struct lam_trainer *t)
     return LAM_OK;
 }
 
-static int build_graph(struct lam_trainer *t)
+int lam_trainer_build(struct lam_trainer *t)
 {
     const char *input;
     int err = lam_graph_create(t->ctx, t->registry, &t->host, 1, &t->graph);
@@ -219,7 +219,7 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
 
     t->micro_batch = micro_batch;
     t->n_micro = t->config.batch / micro_batch;
-    err = build_graph(t);
+    err = lam_trainer_build(t);
     options.loss = t->loss;
     if (!err)
         err = lam_session_memory(t->graph, &options, &memory);
@@ -384,75 +384,6 @@ static int read_regularize(struct lam_trainer *t)
     return t->ctx->code;
 }
 
-// "loss.positive_weight" of the node "loss".
-// A list keeps its length, which the layer was made for.
-static int set_param(struct lam_trainer *t, const struct lam_node *node,
-                     const struct lam_param *p, const char *value)
-{
-    void *config = (void *)node->layer.config;
-    const struct lam_reals *list = (void *)((char *)config + p->offset);
-    const int n = p->kind == LAM_PARAM_REALS ? list->n : 0;
-    const int err = lam_param_set(t->ctx, node->name, p, config, value);
-
-    if (!err && p->kind == LAM_PARAM_REALS && list->n != n)
-        return lam_fail(t->ctx, LAM_EMODEL,
-                        "schedule: %s.%s has %d numbers, found '%s'",
-                        node->name, p->name, n, value);
-    return err;
-}
-
-static int set_scheduled(struct lam_trainer *t, const char *path,
-                         const char *value)
-{
-    const char *dot = strrchr(path, '.');
-
-    for (int i = 0; dot && i < t->graph->n_nodes; i++) {
-        const struct lam_node *node = &t->graph->nodes[i];
-
-        if (strlen(node->name) != (size_t)(dot - path) ||
-            strncmp(node->name, path, (size_t)(dot - path)) != 0)
-            continue;
-        for (const struct lam_param *p = node->layer.type->params; p && p->name;
-             p++)
-            if (strcmp(p->name, dot + 1) == 0 && p->scheduled)
-                return set_param(t, node, p, value);
-    }
-    return lam_fail(t->ctx, LAM_EMODEL,
-                    "schedule: '%s' is no parameter that may be scheduled: "
-                    "lamina layers NAME says which are",
-                    path);
-}
-
-int lam_trainer_apply_schedule(struct lam_trainer *t, int64_t epoch)
-{
-    const struct lam_setting *row;
-    int n, err = LAM_OK;
-
-    for (int i = 0;
-         !err && (n = lam_model_row(t->model, "schedule", i, &row)) >= 0; i++) {
-        const char *path = NULL, *value = NULL;
-        int64_t at = -1;
-
-        for (int k = 0; k < n; k++) {
-            if (strcmp(row[k].key, "set") == 0)
-                path = row[k].value;
-            else if (strcmp(row[k].key, "value") == 0)
-                value = row[k].value;
-            else if (strcmp(row[k].key, "epoch") != 0 ||
-                     !lam_parse_int(row[k].value, &at))
-                at = -1;
-        }
-        if (!path || !value || at < 0)
-            return lam_fail(t->ctx, LAM_EMODEL,
-                            "schedule: row %d: wanted {epoch: N, set: "
-                            "LOSS.PARAMETER, value: V}",
-                            i + 1);
-        if (at <= epoch)
-            err = set_scheduled(t, path, value);
-    }
-    return err ? err : t->ctx->code;
-}
-
 static int open_loader(struct lam_trainer *t)
 {
     struct lam_loader_options options = {.batch = t->config.batch,
@@ -547,6 +478,8 @@ int lam_trainer_open(struct lam_trainer *t)
         err = open_data(t);
     if (!err)
         err = open_device(t);
+    if (!err)
+        err = lam_trainer_open_crop(t);
     err = lam_collective_agree(t->ranks, err);
     if (!err)
         err = lam_ranks_compare(t);

@@ -41,6 +41,7 @@ struct lam_trainer {
     int micro_batch, n_micro;       // images in one, how many of them
     double *losses;                 // by micro-batch, of the last step
     bool is_stopping;               // all ranks end after this step
+    bool grows;                     // the next epoch has other crops
     int64_t steps, steps_per_epoch; // in all, in one epoch
     float *images, *masks;          // of one batch
     double *l2;                     // by weight of the graph
@@ -52,7 +53,14 @@ void lam_trainer_close(struct lam_trainer *trainer);
 // LAM_ENONFINITE names the layer.
 int lam_trainer_run_micro(struct lam_trainer *trainer, int k, bool first);
 int lam_trainer_read_loss(struct lam_trainer *trainer, int k);
-// Rows of `schedule` up to the epoch, in their order.
+// The graph, for micro_batch images of the model's size.
+int lam_trainer_build(struct lam_trainer *trainer);
+// Rows of `schedule` up to the epoch, in their order, but for those of crops.
 int lam_trainer_apply_schedule(struct lam_trainer *trainer, int64_t epoch);
+// Rows of crops: the model gets the size of the epoch that comes. Refuses what
+// the network does not take, now or later.
+int lam_trainer_open_crop(struct lam_trainer *trainer);
+// Whether the epoch that comes wants another size than the run has now.
+int lam_trainer_crop_changes(struct lam_trainer *trainer, bool *changes);
 
 #endif
