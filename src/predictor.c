@@ -1,40 +1,14 @@
-#include "predictor.h"
+#include "predictor_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "blend.h"
 #include "fuse.h"
 #include "merge.h"
+#include "mirror.h"
 #include "shape.h"
-#include "weight_store.h"
-#include "zoom.h"
 
-enum { MAX_SIZES = 4, MAX_MULTIPLE = 1024 };
-
-struct sized {
-    int height, width; // wanted
-    int padded_height, padded_width;
-    int rows, columns; // of the output: the padded size, or fewer, of cells
-    struct lam_graph *graph;
-    struct lam_session *session;
-    int input, output; // values
-    bool is_current;   // has the newest weights
-    long used;
-};
-
-struct lam_predictor {
-    struct lam_context *ctx;
-    const struct lam_registry *registry;
-    struct lam_queue *queue;
-    struct lam_host host;
-    struct lam_model *model;
-    struct lam_sampling sampling;
-    bool own_statistics;
-    struct sized sizes[MAX_SIZES];
-    struct lam_weight_store weights;
-    long clock;
-};
+enum { MAX_MULTIPLE = 1024 };
 
 int lam_predictor_create(struct lam_context *ctx,
                          const struct lam_registry *registry,
@@ -69,18 +43,34 @@ void lam_predictor_use_own_statistics(struct lam_predictor *p)
     p->own_statistics = true;
 }
 
-static void sized_close(struct sized *s)
+int lam_predictor_use_flips(struct lam_predictor *p)
+{
+    struct lam_augment augment;
+    const int err = lam_model_section(p->model, "augment", lam_augment_params,
+                                      &augment, sizeof(augment), NULL);
+
+    if (err)
+        return err;
+    p->flips = (augment.flip_x ? LAM_MIRROR_X : 0) |
+               (augment.flip_y ? LAM_MIRROR_Y : 0);
+    return p->flips ? LAM_OK
+                    : lam_fail(p->ctx, LAM_EUSAGE,
+                               "the network was trained without flips: its "
+                               "`augment` section has none");
+}
+
+static void sized_close(struct lam_sized *s)
 {
     lam_session_destroy(s->session);
     lam_graph_destroy(s->graph);
-    *s = (struct sized){0};
+    *s = (struct lam_sized){0};
 }
 
 void lam_predictor_destroy(struct lam_predictor *p)
 {
     if (!p)
         return;
-    for (int i = 0; i < MAX_SIZES; i++)
+    for (int i = 0; i < LAM_PREDICTOR_SIZES; i++)
         sized_close(&p->sizes[i]);
     lam_weight_store_free(&p->weights);
     lam_host_finish(&p->host);
@@ -89,7 +79,7 @@ void lam_predictor_destroy(struct lam_predictor *p)
 
 static void expire(struct lam_predictor *p)
 {
-    for (int i = 0; i < MAX_SIZES; i++)
+    for (int i = 0; i < LAM_PREDICTOR_SIZES; i++)
         p->sizes[i].is_current = false;
 }
 
@@ -107,7 +97,7 @@ int lam_predictor_load(struct lam_predictor *p, const struct lam_checkpoint *c)
 }
 
 // Writes the weights into a session, once after they changed.
-static int sized_update(struct lam_predictor *p, struct sized *s)
+static int sized_update(struct lam_predictor *p, struct lam_sized *s)
 {
     int err = LAM_OK;
 
@@ -127,7 +117,7 @@ static int sized_update(struct lam_predictor *p, struct sized *s)
     return err;
 }
 
-static bool is_cells(const struct sized *s)
+static bool is_cells(const struct lam_sized *s)
 {
     return s->rows != s->padded_height || s->columns != s->padded_width;
 }
@@ -152,7 +142,7 @@ static int keep_all(struct lam_graph *graph)
 
 // Builds the graph at a size; *fits: the output has the input's size, or is a
 // grid of cells: half of it at the most, or one answer for all.
-static int sized_build(struct lam_predictor *p, struct sized *s, int height,
+static int sized_build(struct lam_predictor *p, struct lam_sized *s, int height,
                        int width, bool *fits)
 {
     const char *name;
@@ -192,7 +182,7 @@ static int round_up(int n, int multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
-static int sized_open(struct lam_predictor *p, struct sized *s, int height,
+static int sized_open(struct lam_predictor *p, struct lam_sized *s, int height,
                       int width)
 {
     const struct lam_session_options options = {.training = p->own_statistics,
@@ -230,13 +220,13 @@ static int sized_open(struct lam_predictor *p, struct sized *s, int height,
 }
 
 static int sized_find(struct lam_predictor *p, int height, int width,
-                      struct sized **found)
+                      struct lam_sized **found)
 {
-    struct sized *oldest = &p->sizes[0];
+    struct lam_sized *oldest = &p->sizes[0];
     int err = LAM_OK;
 
-    for (int i = 0; i < MAX_SIZES; i++) {
-        struct sized *s = &p->sizes[i];
+    for (int i = 0; i < LAM_PREDICTOR_SIZES; i++) {
+        struct lam_sized *s = &p->sizes[i];
 
         if (s->session && s->height == height && s->width == width) {
             *found = s;
@@ -266,11 +256,10 @@ static int reflect(int i, int n)
     return i < n ? i : period - i;
 }
 
-// A window of the image through the network.
-static int run_window(struct lam_predictor *p, const float *image, int stride,
-                      int height, int width, struct lam_map *map)
+int lam_predictor_window(struct lam_predictor *p, const float *image,
+                         int stride, int height, int width, struct lam_map *map)
 {
-    struct sized *s;
+    struct lam_sized *s;
     const struct lam_shape *out;
     float *padded, *whole;
     int err = sized_find(p, height, width, &s);
@@ -311,89 +300,5 @@ out:
         free(map->data);
         map->data = NULL;
     }
-    return err;
-}
-
-static int run_tile(struct lam_predictor *p, const float *image, int width,
-                    int height, int tile_width, struct lam_map *map)
-{
-    const int err = run_window(p, image, width, height, tile_width, map);
-
-    if (err || (map->height == height && map->width == tile_width))
-        return err;
-    free(map->data);
-    map->data = NULL;
-    return lam_fail(p->ctx, LAM_EUSAGE,
-                    "the network answers for cells, not pixels: tiles do not "
-                    "fit together");
-}
-
-static int run_tiles(struct lam_predictor *p, const float *image, int height,
-                     int width, int tile, int overlap, struct lam_map *map)
-{
-    const int th = tile < height ? tile : height;
-    const int tw = tile < width ? tile : width;
-    struct lam_blend blend = {0};
-    int err = LAM_OK;
-
-    *map = (struct lam_map){0};
-    for (int y = 0, y0 = 0; !err && y0 + th <= height; y += th - overlap) {
-        y0 = y + th > height ? height - th : y;
-        for (int x = 0, x0 = 0; !err && x0 + tw <= width; x += tw - overlap) {
-            struct lam_map part;
-
-            x0 = x + tw > width ? width - tw : x;
-            err = run_tile(p, image + (size_t)y0 * width + x0, width, th, tw,
-                           &part);
-            if (!err && !blend.sum &&
-                !lam_blend_start(&blend, part.channels, height, width, overlap))
-                err = lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
-            if (!err)
-                lam_blend_add(&blend, &part, y0, x0);
-            free(part.data);
-            if (x0 + tw == width)
-                break;
-        }
-        if (y0 + th == height)
-            break;
-    }
-    if (!err)
-        lam_blend_finish(&blend, map);
-    lam_blend_free(&blend);
-    return err;
-}
-
-static int run_image(struct lam_predictor *p, const float *image, int height,
-                     int width, int tile, int overlap, struct lam_map *map)
-{
-    if (tile <= 0 || (height <= tile && width <= tile))
-        return run_window(p, image, width, height, width, map);
-    if (overlap < 0 || overlap >= tile)
-        return lam_fail(p->ctx, LAM_EUSAGE,
-                        "an overlap of %d does not fit a tile of %d", overlap,
-                        tile);
-    return run_tiles(p, image, height, width, tile, overlap, map);
-}
-
-int lam_predictor_run(struct lam_predictor *p, const float *image, int height,
-                      int width, int tile, int overlap, struct lam_map *map)
-{
-    struct lam_zoomed zoomed;
-    int err;
-
-    if (p->sampling.zoom == 1.0)
-        return run_image(p, image, height, width, tile, overlap, map);
-    *map = (struct lam_map){0};
-    if (!lam_zoom_out(image, height, width, &p->sampling, &zoomed))
-        return lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
-    err = run_image(p, zoomed.pixels, zoomed.height, zoomed.width, tile,
-                    overlap, map);
-    if (!err && map->height == zoomed.height && map->width == zoomed.width &&
-        !lam_zoom_back(map, height, width, &p->sampling)) {
-        free(map->data);
-        map->data = NULL;
-        err = lam_fail(p->ctx, LAM_EMEMORY, "out of memory");
-    }
-    free(zoomed.pixels);
     return err;
 }

@@ -18,6 +18,11 @@ void lam_predictor_destroy(struct lam_predictor *predictor); // NULL is fine
 // in training; dropout stays off. Before the first image.
 void lam_predictor_use_own_statistics(struct lam_predictor *predictor);
 
+// Maps are the mean over the image and its mirror images, by the flips of the
+// model's `augment` section; LAM_EUSAGE if that has none. Before the first
+// image.
+int lam_predictor_use_flips(struct lam_predictor *predictor);
+
 // Weights of a training session, or of a checkpoint; all must be there.
 int lam_predictor_take(struct lam_predictor *predictor,
                        struct lam_session *session,

@@ -22,6 +22,7 @@ struct job {
     FILE *csv;
     struct lam_sweep *sweep; // NULL: no curve is wanted
     const char *overlays;
+    bool is_val; // a threshold may be chosen on it
 };
 
 static void print_csv(FILE *csv, const char *name,
@@ -154,6 +155,10 @@ static void print_result(const struct job *job)
     print_scores("mean, images with foreground", &r.positive);
     print_scores("all pixels pooled", &r.pooled);
     print_scores("images (by the image rule)", &r.image);
+    if (job->is_val && r.best_threshold > 0.0)
+        printf("highest mean Dice %.4f, above probability %.2f, of those "
+               "`metrics` tries\n",
+               r.best_dice, r.best_threshold);
 }
 
 static int open_csv(struct job *job, const char *path)
@@ -199,7 +204,7 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
     const char *data = NULL, *split_text = "test", *threshold = NULL;
     const char *csv = NULL, *curve = NULL, *device = NULL, *rest[1];
     struct job job = {.ctx = ctx};
-    int no_tuning = 0, own_statistics = 0;
+    int no_tuning = 0, own_statistics = 0, flips = 0;
     const struct option_row rows[] = {
         {"--data", "PATH", "the data set (the one trained on)", NULL, &data,
          NULL, NULL},
@@ -218,6 +223,9 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
         {"--own-statistics", NULL,
          "batch norm by the image itself, not by the running statistics",
          &own_statistics, NULL, NULL, NULL},
+        {"--flips", NULL,
+         "the mean over the image and the mirror images training had", &flips,
+         NULL, NULL, NULL},
         {"--no-tuning", NULL, "ignore what lamina tune has measured",
          &no_tuning, NULL, NULL, NULL},
         {0}};
@@ -231,10 +239,13 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
     if (n == 0)
         return lam_fail(ctx, LAM_EUSAGE, "no checkpoint was given");
     err = options_split(ctx, split_text, &split);
+    job.is_val = split == LAM_SPLIT_VAL;
     if (!err)
         err = lam_trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
     if (!err && own_statistics)
         lam_predictor_use_own_statistics(job.trained.predictor);
+    if (!err && flips)
+        err = lam_predictor_use_flips(job.trained.predictor);
     if (!err) {
         job.trained.metrics.threshold =
             job.trained.checkpoint.progress.threshold;

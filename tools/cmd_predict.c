@@ -141,7 +141,7 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
         "NAME_OUTPUT.npy.\n";
     const char *device = NULL, *threshold = NULL, *tile = NULL, *overlap = NULL;
     struct job job = {.ctx = ctx};
-    int no_tuning = 0, own_statistics = 0;
+    int no_tuning = 0, own_statistics = 0, flips = 0;
     const struct option_row rows[] = {
         {"--out", "DIR", "where results go", NULL, &job.out, NULL, NULL},
         {"--threshold", "T",
@@ -160,6 +160,9 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
         {"--own-statistics", NULL,
          "batch norm by the image itself, not by the running statistics",
          &own_statistics, NULL, NULL, NULL},
+        {"--flips", NULL,
+         "the mean over the image and the mirror images training had", &flips,
+         NULL, NULL, NULL},
         {"--no-tuning", NULL, "ignore what lamina tune has measured",
          &no_tuning, NULL, NULL, NULL},
         {0}};
@@ -192,6 +195,8 @@ int cmd_predict(struct lam_context *ctx, int argc, char **argv)
     err = lam_trained_open(ctx, rest[0], device, !no_tuning, &job.trained);
     if (!err && own_statistics)
         lam_predictor_use_own_statistics(job.trained.predictor);
+    if (!err && flips)
+        err = lam_predictor_use_flips(job.trained.predictor);
     job.threshold = err ? 0.5 : job.trained.checkpoint.progress.threshold;
     if (!err && threshold &&
         (!lam_parse_real(threshold, &job.threshold) || job.threshold < 0 ||

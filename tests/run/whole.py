@@ -63,6 +63,46 @@ check("an image's own statistics", done.returncode == 0 and own != whole
 done = run("evaluate", folder / "run", "--own-statistics", "--split", "all")
 check("evaluate, own statistics", done.returncode == 0, done.stderr)
 
+# Four mirror images of a made-up one, turned back, and their mean.
+side = 40
+grey = [[(x * x + 3 * y + 40 * (x > y)) % 256 for x in range(side)]
+        for y in range(side)]
+
+
+def mirrored(rows, flips):
+    rows = [row[::-1] for row in rows] if flips & 1 else rows
+    return rows[::-1] if flips & 2 else rows
+
+
+def predict_mirrored(flips, *words):
+    global image
+    image = folder / f"mirror{flips}.pgm"
+    image.write_bytes(b"P5 %d %d 255\n" % (side, side)
+                      + b"".join(map(bytes, mirrored(grey, flips))))
+    done, p = predict(f"mirror{flips}", *words)
+    rows = [p[i:i + side] for i in range(0, len(p), side)]
+    return done, sum(mirrored(rows, flips), [])
+
+
+whole_image = image
+single = [predict_mirrored(flips)[1] for flips in range(4)]
+done, mean = predict_mirrored(0, "--flips")
+image = whole_image
+check("--flips is the mean over mirror images", done.returncode == 0
+      and mean != single[0] and max(
+          abs(m - sum(four) / 4) for m, *four in zip(mean, *single)) <= 1,
+      done.stderr)
+done = run("evaluate", folder / "run", "--flips", "--split", "val")
+check("evaluate, mirror images; validation tells the best threshold",
+      done.returncode == 0 and "highest mean Dice" in done.stdout,
+      done.stdout + done.stderr)
+run("train", folder / "model.yaml", "--data", folder / "data", "--run",
+    folder / "straight", "--set", "augment.flip_x=false", "--set",
+    "augment.flip_y=false", "--set", "train.steps=1")
+done = run("predict", folder / "straight", image, "--out", folder / "s", "--flips")
+check("not where training had none", done.returncode == 2
+      and "trained without flips" in done.stderr, done.stderr)
+
 done, again = predict("dump", "--dump", f"c={folder}/c.png", "--dump",
                       f"c={folder}/c.npy")
 size = (folder / "c.png").read_bytes()[16:24] if done.returncode == 0 else b""
