@@ -11,6 +11,8 @@ const struct lam_param lam_augment_params[] = {
      0, NULL, "top and bottom exchanged, every second time", 0},
     {"rot90", LAM_PARAM_BOOL, offsetof(struct lam_augment, rot90), "false", 0,
      0, NULL, "x and y exchanged, every second time (square crops)", 0},
+    {"rotate", LAM_PARAM_REAL, offsetof(struct lam_augment, rotate), "0", 0,
+     180, NULL, "turned by up to so many degrees, either way", 0},
     {"scale", LAM_PARAM_REAL, offsetof(struct lam_augment, scale), "0", 0, 0.5,
      NULL, "crop side times exp(normal(0, scale))", 0},
     {"brightness", LAM_PARAM_REAL, offsetof(struct lam_augment, brightness),
@@ -47,7 +49,8 @@ enum {
     PICK,
     PLACE_Y,
     PLACE_X,
-    NOISE
+    NOISE,
+    ROTATE
 };
 
 // Where the crop lies in the image: its pixel (i, j) is read at row
@@ -86,6 +89,24 @@ static double place(double room, double unit, double wanted, double side)
         return room / 2;
     at = floor(at + 0.5);
     return at < 0 ? 0 : at > room ? room : at;
+}
+
+// About the centre of the crop.
+static void rotate(struct frame *f, double degrees, int height, int width)
+{
+    const double angle = degrees * (atan(1.0) / 45.0);
+    const double c = cos(angle), s = sin(angle);
+    const double i = (height - 1) / 2.0, j = (width - 1) / 2.0;
+    const double y = f->y + i * f->iy + j * f->jy;
+    const double x = f->x + i * f->ix + j * f->jx;
+    const struct frame g = *f;
+
+    f->iy = c * g.iy - s * g.ix;
+    f->ix = s * g.iy + c * g.ix;
+    f->jy = c * g.jy - s * g.jx;
+    f->jx = s * g.jy + c * g.jx;
+    f->y = y - i * f->iy - j * f->jy;
+    f->x = x - i * f->ix - j * f->jx;
 }
 
 static struct frame make_frame(const struct lam_entry *e,
@@ -142,6 +163,9 @@ static struct frame make_frame(const struct lam_entry *e,
         f.jy = -f.jy;
         f.jx = -f.jx;
     }
+    if (a->rotate > 0)
+        rotate(&f, a->rotate * (2 * lam_rng_unit(seed, ROTATE) - 1), height,
+               width);
     return f;
 }
 

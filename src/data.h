@@ -64,6 +64,7 @@ int lam_dataset_read(struct lam_dataset *dataset, enum lam_split split, int i,
 // The `augment` section of a model; see lam_augment_params.
 struct lam_augment {
     int32_t flip_x, flip_y, rot90;
+    double rotate;     // degrees at most, either way
     double scale;      // crop side times normal(1, scale), 0: none
     double brightness; // added to the normalised image, normal(0, brightness)
     double contrast;   // times exp(normal(0, contrast))

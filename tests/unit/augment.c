@@ -1,6 +1,7 @@
 // Crops whose pixels are known: how the network's pixels lie on the image's.
 #include "augment.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,42 @@ static void check_rules(void)
     }
 }
 
+// A ramp of 100 a row and 1 a column stays a ramp as steep, turned about the
+// middle of the crop.
+static void check_rotate(void)
+{
+    const struct lam_entry e = entry();
+    const struct lam_augment still = {0}, turned = {.rotate = 180};
+    float image[CROP * CROP], labels[CROP * CROP], before[CROP * CROP];
+    int n = 0, n_steep = 0;
+
+    for (uint64_t seed = 1; seed < 200; seed++) {
+        const float *v = image;
+        float down, right;
+        int y, x;
+
+        lam_augment_crop(&e, &raw, &still, NULL, seed, CROP, CROP, before,
+                         labels);
+        lam_augment_crop(&e, &raw, &turned, NULL, seed, CROP, CROP, image,
+                         labels);
+        y = (int)before[0] / 100;
+        x = (int)before[0] % 100;
+        // The border is continued by half a pixel.
+        if (y < 1 || x < 1 || y + CROP >= SIDE || x + CROP >= SIDE)
+            continue;
+        n++;
+        down = v[CROP] - v[0];
+        right = v[1] - v[0];
+        n_steep += fabsf(right) > 50.0f;
+        CHECK_NEAR(down * down + right * right, 10001, 1);
+        CHECK_NEAR(v[0] + v[CROP * CROP - 1],
+                   before[0] + before[CROP * CROP - 1], 1e-2);
+        CHECK_NEAR(v[CROP + 2] - v[CROP + 1], right, 1e-2);
+    }
+    CHECK(n > 20);
+    CHECK(n_steep > n / 3 && n_steep < n);
+}
+
 // What is linear comes back as it was, but for the border.
 static void check_back(void)
 {
@@ -91,6 +128,7 @@ int main(void)
 {
     check_zoom();
     check_rules();
+    check_rotate();
     check_back();
     return check_done();
 }
