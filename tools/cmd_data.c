@@ -10,6 +10,7 @@
 #include "data_convert.h"
 #include "data_import.h"
 #include "data_shift.h"
+#include "data_tile.h"
 #include "image.h"
 #include "param.h"
 #include "phantom.h"
@@ -311,8 +312,12 @@ static bool parse_choice(const char *text, const char *const *names,
 
 static int parse_changes(struct lam_context *ctx, const char *scale,
                          const char *rule, const char *companding,
-                         struct data_changes *changes)
+                         const char *border, struct data_changes *changes)
 {
+    if (!lam_parse_real(border, &changes->border) || changes->border < 0 ||
+        changes->border > 0.45)
+        return lam_fail(ctx, LAM_EUSAGE, "--border is '%s', wanted 0 to 0.45",
+                        border);
     if (!lam_parse_real(scale, &changes->scale) || changes->scale < 0.01 ||
         changes->scale > 100)
         return lam_fail(ctx, LAM_EUSAGE, "--scale is '%s', wanted 0.01 to 100",
@@ -335,6 +340,10 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         "[--trim]\n"
         "       lamina data import cbis-ddsm|ddsm|mias FOLDER OUT [--scale S] "
         "[--mask RULE] [--trim]\n"
+        "       lamina data tile PATH OUT --side N [--stride N] [--bright G:N] "
+        "[--dark G:N]\n"
+        "                        [--mean A:B] [--variance A:B] and what "
+        "convert takes\n"
         "       lamina data shift PATH PATH.. [--svg FILE]\n"
         "       lamina data check PATH\n"
         "       lamina data stats PATH\n"
@@ -343,7 +352,10 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         "exits 2 if there are any.\n";
     const char *count_text = "40", *size_text = "256", *seed_text = "1";
     const char *scale_text = "1", *rule_text = "half", *svg = NULL;
-    const char *companding = "none";
+    const char *companding = "none", *border = "0", *side = NULL;
+    const char *stride = NULL, *bright = NULL, *dark = NULL, *mean = NULL;
+    const char *variance = NULL;
+    struct data_tiles tiles;
     struct data_changes changes = {0};
     const struct option_row rows[] = {
         {"--count", "N", "images to make (40)", NULL, &count_text, NULL, NULL},
@@ -364,6 +376,23 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
          NULL},
         {"--trim", NULL, "cut nearly black columns at the sides", &changes.trim,
          NULL, NULL, NULL},
+        {"--border", "B", "cut this share of each side (0)", NULL, &border,
+         NULL, NULL},
+        {"--white-to-black", NULL,
+         "what is white, as labels are, becomes black", &changes.unwhite, NULL,
+         NULL, NULL},
+        {"--side", "N", "tile: their side", NULL, &side, NULL, NULL},
+        {"--stride", "N", "tile: pixels from one to the next (the side)", NULL,
+         &stride, NULL, NULL},
+        {"--bright", "G:N",
+         "tile: keep those with at most N pixels (or N%) from grey G up", NULL,
+         &bright, NULL, NULL},
+        {"--dark", "G:N", "tile: the same up to grey G", NULL, &dark, NULL,
+         NULL},
+        {"--mean", "A:B", "tile: keep those of a mean grey from A to B", NULL,
+         &mean, NULL, NULL},
+        {"--variance", "A:B", "tile: the same of the greys' variance", NULL,
+         &variance, NULL, NULL},
         {0}};
     const char *rest[9];
     int64_t count, size, seed;
@@ -378,21 +407,32 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
     if (n == 2 && strcmp(rest[0], "stats") == 0)
         return stats(ctx, rest[1]);
     if (n == 3 && strcmp(rest[0], "convert") == 0) {
-        err = parse_changes(ctx, scale_text, rule_text, companding, &changes);
+        err = parse_changes(ctx, scale_text, rule_text, companding, border,
+                            &changes);
         return err ? err : data_convert(ctx, rest[1], rest[2], &changes);
+    }
+    if (n == 3 && strcmp(rest[0], "tile") == 0) {
+        err = parse_changes(ctx, scale_text, rule_text, companding, border,
+                            &changes);
+        if (!err)
+            err = data_tiles_parse(ctx, side, stride, bright, dark, mean,
+                                   variance, &tiles);
+        return err ? err : data_tile(ctx, rest[1], rest[2], &changes, &tiles);
     }
     if (n > 2 && strcmp(rest[0], "shift") == 0)
         return data_shift(ctx, rest + 1, n - 1, svg);
     if (n == 4 && strcmp(rest[0], "import") == 0) {
-        err = parse_changes(ctx, scale_text, rule_text, companding, &changes);
+        err = parse_changes(ctx, scale_text, rule_text, companding, border,
+                            &changes);
         return err ? err
                    : data_import(ctx, rest[1], rest[2], rest[3], &changes);
     }
     if (n != 2 || strcmp(rest[0], "phantom") != 0)
-        return lam_fail(ctx, LAM_EUSAGE,
-                        "wanted phantom OUT, convert PATH OUT, import FORMAT "
-                        "FOLDER OUT, shift PATH PATH, check PATH or stats "
-                        "PATH; lamina data -h explains");
+        return lam_fail(
+            ctx, LAM_EUSAGE,
+            "wanted phantom OUT, convert PATH OUT, tile PATH OUT, "
+            "import FORMAT FOLDER OUT, shift PATH PATH, check PATH or stats "
+            "PATH; lamina data -h explains");
     err = number(ctx, "--count", count_text, 1, 100000, &count);
     if (!err)
         err = number(ctx, "--size", size_text, 16, 4096, &size);

@@ -4,38 +4,35 @@
 #include <math.h>
 #include <stdlib.h>
 
-static int convert_one(struct lam_dataset *dataset, int i,
-                       const struct data_changes *changes,
-                       struct data_writer *writer)
+int data_read(struct lam_context *ctx, struct lam_dataset *dataset, int i,
+              struct data_image *image)
 {
     static const char *const splits[] = {"train", "val", "test"};
     const struct lam_intensity raw = {.high = 1, .std = 1};
     const struct lam_sample_info *info =
         lam_dataset_info(dataset, LAM_SPLIT_ALL, i);
-    struct data_image image = {.name = info->name,
-                               .patient = info->patient,
-                               .split = splits[info->split],
-                               .bits = info->bits};
     float *pixels = NULL, *mask = NULL;
-    int err = lam_dataset_read(dataset, LAM_SPLIT_ALL, i, &raw, &pixels, &mask,
-                               &image.height, &image.width);
-    const size_t n = (size_t)image.height * (size_t)image.width;
+    size_t n;
+    int err;
 
+    *image = (struct data_image){.name = info->name,
+                                 .patient = info->patient,
+                                 .split = splits[info->split],
+                                 .bits = info->bits};
+    err = lam_dataset_read(dataset, LAM_SPLIT_ALL, i, &raw, &pixels, &mask,
+                           &image->height, &image->width);
     if (err)
         return err;
-    image.pixels = malloc(n * sizeof(*image.pixels));
-    image.mask = mask ? malloc(n) : NULL;
-    if (!image.pixels || (mask && !image.mask))
-        err = lam_fail(writer->ctx, LAM_EMEMORY, "out of memory");
+    n = (size_t)image->height * (size_t)image->width;
+    image->pixels = malloc(n * sizeof(*image->pixels));
+    image->mask = mask ? malloc(n) : NULL;
+    if (!image->pixels || (mask && !image->mask))
+        err = lam_fail(ctx, LAM_EMEMORY, "out of memory");
     for (size_t k = 0; k < n && !err; k++) {
-        image.pixels[k] = (uint16_t)lrintf(pixels[k]);
+        image->pixels[k] = (uint16_t)lrintf(pixels[k]);
         if (mask)
-            image.mask[k] = (unsigned char)lrintf(mask[k]);
+            image->mask[k] = (unsigned char)lrintf(mask[k]);
     }
-    if (!err)
-        err = data_writer_add(writer, changes, &image);
-    free(image.pixels);
-    free(image.mask);
     free(pixels);
     free(mask);
     return err;
@@ -51,8 +48,14 @@ int data_convert(struct lam_context *ctx, const char *path, const char *out,
     if (!err)
         err = data_writer_open(ctx, out, &writer);
     n = err ? 0 : lam_dataset_count(dataset, LAM_SPLIT_ALL);
-    for (int i = 0; i < n && !err; i++)
-        err = convert_one(dataset, i, changes, &writer);
+    for (int i = 0; i < n && !err; i++) {
+        struct data_image image;
+
+        err = data_read(ctx, dataset, i, &image);
+        if (!err)
+            err = data_writer_add(&writer, changes, &image);
+        data_image_free(&image);
+    }
     lam_dataset_close(dataset);
     err = data_writer_close(&writer, err);
     if (!err)

@@ -13,6 +13,8 @@
 // it is worth trimming where that are more than 15 of 100 columns; 300 pixels
 // stay beside the breast, and 1280 in all.
 enum { DARK = 10 * 257, MARGIN = 300, LEAST_WIDTH = 1280 };
+// Above this 8 bits are 255.
+enum { WHITE = 65535 - 129 };
 
 const char *const data_compandings[] = {"none", "apply", "undo", NULL};
 
@@ -105,10 +107,34 @@ static int rounded(double v)
     return n > 0 ? n : 1;
 }
 
-// image with columns cut away and at its new size, in buffers of its own.
-static int change(struct lam_context *ctx, const struct data_changes *c,
-                  const struct data_image *image, struct data_image *to)
+static void unwhite(uint16_t *pixels, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        if (pixels[i] > WHITE)
+            pixels[i] = 0;
+}
+
+// Rows y to y + height, columns x to x + width.
+static void cut(const struct data_image *image, int y, int x, int height,
+                int width, uint16_t *pixels, unsigned char *mask)
+{
+    for (int i = 0; i < height; i++) {
+        const size_t from = (size_t)(y + i) * image->width + x;
+        const size_t to = (size_t)i * width;
+
+        memcpy(pixels + to, image->pixels + from,
+               sizeof(*pixels) * (size_t)width);
+        if (image->mask)
+            memcpy(mask + to, image->mask + from, (size_t)width);
+    }
+}
+
+int data_change(struct lam_context *ctx, const struct data_changes *c,
+                const struct data_image *image, struct data_image *to)
+{
+    const int top = (int)(c->border * image->height);
+    const int side = (int)(c->border * image->width);
+    const int height = image->height - 2 * top;
     int from = 0, end = image->width, width;
     uint16_t *pixels;
     unsigned char *mask;
@@ -116,36 +142,45 @@ static int change(struct lam_context *ctx, const struct data_changes *c,
     *to = *image;
     if (c->trim)
         trimmed(image, &from, &end);
+    from = from > side ? from : side;
+    end = end < image->width - side ? end : image->width - side;
     width = end - from;
+    to->pixels = NULL;
+    to->mask = NULL;
+    if (width < 1 || height < 1)
+        return lam_fail(ctx, LAM_EDATA, "%s: its borders leave nothing of it",
+                        image->name);
     to->width = rounded(width * c->scale);
-    to->height = rounded(image->height * c->scale);
-    pixels = malloc(sizeof(*pixels) * (size_t)width * (size_t)image->height);
-    mask = malloc((size_t)width * (size_t)image->height);
+    to->height = rounded(height * c->scale);
     to->pixels =
         malloc(sizeof(*to->pixels) * (size_t)to->width * (size_t)to->height);
-    to->mask = malloc((size_t)to->width * (size_t)to->height);
-    if (!pixels || !mask || !to->pixels || !to->mask) {
+    to->mask =
+        image->mask ? malloc((size_t)to->width * (size_t)to->height) : NULL;
+    pixels = malloc(sizeof(*pixels) * (size_t)width * (size_t)height);
+    mask = malloc((size_t)width * (size_t)height);
+    if (!pixels || !mask || !to->pixels || (image->mask && !to->mask)) {
         free(pixels);
         free(mask);
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     }
-    for (int y = 0; y < image->height; y++) {
-        const size_t row = (size_t)y * image->width + from;
-
-        memcpy(pixels + (size_t)y * width, image->pixels + row,
-               sizeof(*pixels) * (size_t)width);
-        if (image->mask)
-            memcpy(mask + (size_t)y * width, image->mask + row, (size_t)width);
-    }
-    compand(pixels, (size_t)width * (size_t)image->height, c->companding);
-    lam_resample_pixels(pixels, image->height, width, to->pixels, to->height,
+    cut(image, top, from, height, width, pixels, mask);
+    if (c->unwhite)
+        unwhite(pixels, (size_t)width * (size_t)height);
+    compand(pixels, (size_t)width * (size_t)height, c->companding);
+    lam_resample_pixels(pixels, height, width, to->pixels, to->height,
                         to->width);
     if (image->mask)
-        lam_resample_mask(mask, image->height, width, to->mask, to->height,
-                          to->width, (enum lam_mask_rule)c->rule);
+        lam_resample_mask(mask, height, width, to->mask, to->height, to->width,
+                          (enum lam_mask_rule)c->rule);
     free(pixels);
     free(mask);
     return LAM_OK;
+}
+
+void data_image_free(struct data_image *image)
+{
+    free(image->pixels);
+    free(image->mask);
 }
 
 static int write_pixels(struct data_writer *w, const struct data_image *image)
@@ -192,7 +227,7 @@ int data_writer_add(struct data_writer *w, const struct data_changes *changes,
                     const struct data_image *image)
 {
     struct data_image changed;
-    int err = change(w->ctx, changes, image, &changed);
+    int err = data_change(w->ctx, changes, image, &changed);
 
     if (!err)
         err = write_pixels(w, &changed);
@@ -203,8 +238,7 @@ int data_writer_add(struct data_writer *w, const struct data_changes *changes,
                 image->split);
         w->n++;
     }
-    free(changed.pixels);
-    free(changed.mask);
+    data_image_free(&changed);
     return err;
 }
 

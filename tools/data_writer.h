@@ -38,8 +38,16 @@ struct data_changes {
     double scale;       // of both sides; 1: none
     int32_t rule;       // enum lam_mask_rule
     int32_t companding; // enum data_companding
-    int trim; // columns that are nearly black at the left and right go
+    int trim;      // columns that are nearly black at the left and right go
+    double border; // share of the height and width that goes at each side
+    int unwhite;   // what is white (255 of 255) becomes black
 };
+
+// image changed, in buffers of its own; free it with data_image_free, with an
+// error too. LAM_EDATA where borders leave nothing of it.
+int data_change(struct lam_context *ctx, const struct data_changes *changes,
+                const struct data_image *image, struct data_image *to);
+void data_image_free(struct data_image *image);
 
 // LAM_EFILE; LAM_EUSAGE if the folder has a manifest already.
 int data_writer_open(struct lam_context *ctx, const char *out,

@@ -96,6 +96,55 @@ check("shift between sources", done.returncode == 0 and shifts[0] == 0
       and "</svg>" in (folder / "shift.svg").read_text(),
       done.stdout + done.stderr)
 
+# Tiles of 32 of a scan of 128 x 64 whose borders of 7 % go (8 columns, 4 rows):
+# left black, then grey with noise, then plain grey, then bright, with one label.
+def scanned(x, y):
+    grey = (10 if x < 40 else 100 + 20 * ((x + y) % 2) if x < 72 else 100
+            if x < 104 else 230)
+    return 65535 if x == 90 and y < 10 else 257 * grey
+
+
+pgm(folder / "film/images/f.pgm", 128, 64, scanned)
+cutting = ["tile", folder / "film", "--side", 32, "--border", 0.07,
+           "--white-to-black"]
+kept = {}
+for name, rules, reasons in [
+        ("all", [], (3, 0, 0, 0, 0)),
+        ("bright", ["--bright", "225:99"], (3, 0, 0, 0, 0)),
+        ("brighter", ["--bright", "225:99", "--stride", 16], (10, 2, 0, 0, 0)),
+        ("dark", ["--dark", "20:90%"], (2, 0, 1, 0, 0)),
+        ("mean", ["--mean", "50:105"], (1, 0, 0, 2, 0)),
+        ("variance", ["--variance", "70:150"], (1, 0, 0, 0, 2)),
+        ("stride", ["--stride", 16], (12, 0, 0, 0, 0))]:
+    done = data(*cutting[:2], folder / f"tiles-{name}", *cutting[2:], *rules)
+    numbers = [int(word) for word in done.stderr.replace(",", " ").split()
+               if word.isdigit()]
+    kept[name] = sorted(p.name for p in (folder / f"tiles-{name}/images").iterdir())
+    check(f"tiles: {name}", done.returncode == 0 and
+          (numbers[0], *numbers[2:]) == reasons and len(kept[name]) == reasons[0],
+          done.stderr + str(kept[name]))
+check("tiles: names are where they were", kept["all"] ==
+      ["f_0_0.pgm", "f_0_32.pgm", "f_0_64.pgm"], str(kept))
+width, height, pixels = read_pgm(folder / "tiles-all/images/f_0_64.pgm")
+check("tiles: a white label is black", (width, height) == (32, 32)
+      and pixels[90 - 8 - 64] == 0 and pixels[31 * 32 + 90 - 8 - 64] == 25700,
+      str(pixels[:32]))
+done = data("tile", folder / "made", folder / "tiled", "--side", 32)
+rows = (folder / "tiled/manifest.csv").read_text().split()[1:]
+check("tiles: patient, split and mask of their image", done.returncode == 0
+      and len(rows) == len(list((folder / "tiled/masks").iterdir())) == 20
+      and "phantom00003_32_0,phantom00003,train" in rows, done.stderr + str(rows))
+for words, text in [([], "tile wants --side"), (["--side", "8"], "--side is '8'"),
+                    (["--side", "32", "--dark", "20"], "--bright and --dark want"),
+                    (["--side", "32", "--mean", "a:b"], "--mean and --variance"),
+                    (["--side", "32", "--border", "0.5"], "--border is '0.5'"),
+                    (["--side", "32", "--mean", "250:255"], "no tile of"),
+                    (["--side", "65"], "no tile of")]:
+    done = data("tile", folder / "made", folder / f"bad{len(words)}{words[-1:]}",
+                *words)
+    check("tile " + " ".join(words), done.returncode in (2, 3)
+          and text in done.stderr, f"{done.returncode} {done.stderr}")
+
 # MIAS: y counts from the bottom; a pair of films is one woman.
 mias = folder / "mias"
 for number in range(1, 6):
