@@ -21,7 +21,7 @@ int lam_file_read(struct lam_context *ctx, const char *path, void **bytes,
         err = lam_fail(ctx, LAM_EFILE, "%s cannot be read", path);
     else if (length > INT32_MAX)
         err = lam_fail(ctx, LAM_EFILE, "%s is larger than 2 GiB", path);
-    if (!err) {
+    else {
         *bytes = malloc((size_t)length + 1);
         *size = (size_t)length;
         if (!*bytes)
