@@ -42,14 +42,16 @@ plugins. Results go to standard output, talk to standard error. *lamina* _VERB_
 """)
 for verb, summary in verbs:
     print(f"*{verb}*\n\t{escaped(summary)}\n")
-for verb, _ in verbs:
-    lines = told(verb, "-h").splitlines()
+
+
+def print_verb(lines):
+    """Text before the options as it is, then the options as a list."""
     rows = [i for i, line in enumerate(lines)
             if re.match(r"  --?[a-z][a-z0-9-]*( |$)", line)]
     first = rows[0] if rows else len(lines)
-    print(f"# LAMINA {verb.upper()}\n")
-    print(literal([re.sub(r"^(usage: |       )(?=lamina )", "", line)
-                   for line in lines[:first]]))
+    if first:
+        print(literal([re.sub(r"^(usage: |       )(?=lamina )", "", line)
+                       for line in lines[:first]]))
     for i in rows:
         name, doc = re.match(r"  (\S+(?: \S+)?)(?:  +| (?=\S))(.*)",
                              lines[i]).groups()
@@ -59,6 +61,14 @@ for verb, _ in verbs:
             doc, argument = f"{argument} {doc}", ""
         print(f"*{flag}*" + (f" {escaped(argument)}" if argument else "") +
               f"\n\t{escaped(doc.strip())}\n")
+
+
+print("# OPTIONS OF EVERY VERB\n")
+print_verb(re.findall("^  --.*$", help_text, re.MULTILINE))
+for verb, _ in verbs:
+    print(f"# LAMINA {verb.upper()}\n")
+    print_verb(told(verb, "-h").partition("\nAnd those of every verb")[0]
+               .splitlines())
 print("# EXIT STATUS\n")
 for code, meaning in codes:
     print(f"*{code}*\n\t{escaped(meaning.strip())}\n")

@@ -102,6 +102,7 @@ static int build(struct lam_queue *q, const char *source, const char *options,
 {
     const char *sources[] = {prelude_cl, "\n#line 1\n", source};
     const double start = lam_queue_now();
+    const int hits = q->n_hits;
     cl_int error;
 
     *program = NULL;
@@ -128,6 +129,9 @@ static int build(struct lam_queue *q, const char *source, const char *options,
     }
     q->n_programs++;
     q->build_seconds += lam_queue_now() - start;
+    lam_log(q->ctx, LAM_LOG_DEBUG, "kernel %s: %s in %.2f s", name,
+            q->n_hits > hits ? "from the cache" : "built",
+            lam_queue_now() - start);
     return LAM_OK;
 }
 

@@ -40,29 +40,31 @@ static int distance_min(int a, int b, int c)
     return least < c ? least : c;
 }
 
-// Levenshtein's distance, of names of at most 63 characters.
+// Edits between names of at most 63 characters: one that is added, left out or
+// another, or two neighbours exchanged ("optimal string alignment").
 static int distance(const char *a, const char *b)
 {
     const int n = (int)strlen(a), m = (int)strlen(b);
-    int row[64];
+    int rows[3][64];
 
     if (n > 63 || m > 63)
         return 64;
-    for (int j = 0; j <= m; j++)
-        row[j] = j;
-    for (int i = 1; i <= n; i++) {
-        int diagonal = row[0];
+    for (int i = 0; i <= n; i++) {
+        int *row = rows[i % 3];
+        const int *above = rows[(i + 2) % 3], *second = rows[(i + 1) % 3];
 
-        row[0] = i;
-        for (int j = 1; j <= m; j++) {
-            const int above = row[j];
-
-            row[j] = distance_min(above + 1, row[j - 1] + 1,
-                                  diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
+        for (int j = 0; j <= m; j++) {
+            row[j] = i == 0 ? j
+                     : j == 0
+                         ? i
+                         : distance_min(above[j] + 1, row[j - 1] + 1,
+                                        above[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+                a[i - 2] == b[j - 1] && second[j - 2] + 1 < row[j])
+                row[j] = second[j - 2] + 1;
         }
     }
-    return row[m];
+    return rows[n % 3][m];
 }
 
 const char *lam_nearest(const char *name, const char *const *candidates)

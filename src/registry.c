@@ -204,6 +204,7 @@ int lam_registry_load_file(struct lam_registry *registry, const char *path)
         return lam_fail(ctx, LAM_EPLUGIN,
                         "%s: not a lamina plugin: it exports no 'lam_plugin'",
                         path);
+    lam_log(ctx, LAM_LOG_DEBUG, "plugin %s", path);
     return lam_registry_add(registry, plugin, path);
 }
 

@@ -43,11 +43,14 @@ struct option_row {
 };
 
 // Parses argv[1..]; what is not an option goes to rest (at most max, *n_rest of
-// them). -h prints usage, the rows and the examples to stdout and sets *done.
-// LAM_EUSAGE with the nearest option name otherwise.
+// them). -h, wherever it is, prints usage, the rows and the examples to stdout
+// and sets *done. The options of every verb (talk.h) are taken as well, unless
+// rows have one of their name. LAM_EUSAGE with the nearest option name
+// otherwise.
 int options_parse(struct lam_context *ctx, int argc, char **argv,
                   const char *usage, const struct option_row *rows,
                   const char **rest, int max, int *n_rest, bool *done);
+void options_print_common(void);
 // The argument of --split. LAM_EUSAGE.
 int options_split(struct lam_context *ctx, const char *text,
                   enum lam_split *split);

@@ -177,9 +177,8 @@ int cmd_devices(struct lam_context *ctx, int argc, char **argv)
         "  lamina train --device 1 model.yaml\n";
     int is_verbose = 0, is_json = 0, n = 0, n_rest, end, err;
     const struct option_row options[] = {
-        {"-v", NULL, "all that is known of each device", &is_verbose, NULL,
-         NULL, NULL},
-        {"--verbose", NULL, "the same", &is_verbose, NULL, NULL, NULL},
+        {"--verbose", NULL, "all that is known of each device (-v)",
+         &is_verbose, NULL, NULL, NULL},
         {"--json", NULL, "the same, for programs", &is_json, NULL, NULL, NULL},
         {0}};
     struct lam_device_row *rows;

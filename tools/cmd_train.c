@@ -10,6 +10,7 @@
 #include "param.h"
 #include "ranks.h"
 #include "run_folder.h"
+#include "talk.h"
 #include "train_devices.h"
 
 static volatile int interrupted;
@@ -148,7 +149,7 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
     char command[2000] = "lamina";
     struct lam_train_options o = {
         .sets = sets, .include = include, .exclude = exclude};
-    int n, quiet = 0, explain = 0, no_fuse = 0, no_tuning = 0, err;
+    int n, explain = 0, no_fuse = 0, no_tuning = 0, err;
     const struct option_row rows[] = {
         {"--data", "PATH", "folder, manifest or phantom:COUNT:SIZE:SEED", NULL,
          &o.data, NULL, NULL},
@@ -178,7 +179,6 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
          NULL, NULL, NULL},
         {"--timeout", "S", "give a hung device up after S seconds (300)", NULL,
          &timeout, NULL, NULL},
-        {"--quiet", NULL, "no progress line", &quiet, NULL, NULL, NULL},
         {0}};
     bool done, is_rank;
 
@@ -193,7 +193,7 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
         snprintf(command + used, sizeof(command) - used, " %s", argv[i]);
     }
     o.command = command;
-    o.quiet = quiet;
+    o.quiet = !talk_shows_progress();
     o.explain = explain;
     o.no_fuse = no_fuse;
     o.no_tuning = no_tuning;

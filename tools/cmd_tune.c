@@ -10,6 +10,7 @@
 #include "gemm_tune.h"
 #include "model.h"
 #include "param.h"
+#include "talk.h"
 #include "tune.h"
 
 struct job {
@@ -248,7 +249,7 @@ int cmd_tune(struct lam_context *ctx, int argc, char **argv)
     struct job j = {.ctx = ctx, .pass = "both"};
     const struct sigaction action = {.sa_handler = on_signal};
     const char *file[1] = {NULL}, *batch = "1", *budget = "600", *repeats = "7";
-    int n, is_list = 0, is_clear = 0, quiet = 0, err;
+    int n, is_list = 0, is_clear = 0, err;
     const struct option_row rows[] = {
         {"--pass", "P", "train, infer or both (both)", NULL, &j.pass, NULL,
          NULL},
@@ -272,7 +273,6 @@ int cmd_tune(struct lam_context *ctx, int argc, char **argv)
          NULL, NULL},
         {"--clear", NULL, "forget it first", &is_clear, NULL, NULL, NULL},
         {"--json", NULL, "the result as JSON", &j.json, NULL, NULL, NULL},
-        {"--quiet", NULL, "no line a layer", &quiet, NULL, NULL, NULL},
         {0}};
     bool done;
 
@@ -283,7 +283,7 @@ int cmd_tune(struct lam_context *ctx, int argc, char **argv)
         return lam_fail(ctx, LAM_EUSAGE,
                         "wanted a model file, --list or --clear");
     j.model_file = file[0];
-    j.options.quiet = quiet;
+    j.options.quiet = !talk_shows_progress();
     err = check(&j, batch, budget, repeats);
     if (!err) {
         sigaction(SIGINT, &action, NULL);

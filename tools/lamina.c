@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "param.h"
+#include "talk.h"
+
 static const struct verb {
     const char *name, *summary;
     int (*run)(struct lam_context *ctx, int argc, char **argv);
@@ -40,19 +43,51 @@ static void print_help(void)
            "usage: lamina VERB [options]\n\n");
     for (int i = 0; i < N_VERBS; i++)
         printf("  %-12s %s\n", verbs[i].name, verbs[i].summary);
-    printf("\nlamina VERB -h explains a verb. Exit codes: 0 done, 1 failed, "
-           "2 bad usage or model,\n3 no device, 4 out of memory, 5 non-finite "
-           "values, 6 device lost,\n7 checkpoint unreadable, 130 "
-           "interrupted.\n");
+    printf("\nlamina VERB -h explains a verb. Every verb takes:\n\n");
+    options_print_common();
+    printf("\nExit codes: 0 done, 1 failed, 2 bad usage or model, 3 no "
+           "device,\n4 out of memory, 5 non-finite values, 6 device lost, "
+           "7 checkpoint unreadable,\n130 interrupted.\n");
 }
 
-static void print_log(void *data, enum lam_level level, const char *text)
+static const struct verb *find(const char *name)
 {
-    (void)data;
-    if (level == LAM_LOG_DEBUG)
-        return;
-    fprintf(stderr, "%s%s\n", level == LAM_LOG_WARNING ? "warning: " : "",
-            text);
+    for (int i = 0; i < N_VERBS; i++)
+        if (strcmp(name, verbs[i].name) == 0)
+            return &verbs[i];
+    return NULL;
+}
+
+static int fail_unknown(const char *found)
+{
+    const char *names[N_VERBS + 1] = {NULL};
+    const char *near;
+
+    for (int i = 0; i < N_VERBS; i++)
+        names[i] = verbs[i].name;
+    near = lam_nearest(found, names);
+    if (near)
+        fprintf(stderr, "lamina: unknown verb '%s' (did you mean '%s'?)\n",
+                found, near);
+    else
+        fprintf(stderr, "lamina: unknown verb '%s'; lamina -h lists them\n",
+                found);
+    return 2;
+}
+
+static int run(const struct verb *verb, struct lam_context *ctx, int argc,
+               char **argv)
+{
+    const int status = verb->run(ctx, argc, argv);
+
+    if (status)
+        talk_error(verb->name,
+                   ctx->error[0] ? ctx->error : lam_status_text(status));
+    if (fflush(stdout) || ferror(stdout)) {
+        talk_error(verb->name, "cannot write to standard output");
+        return status ? lam_status_exit(status) : 1;
+    }
+    return lam_status_exit(status);
 }
 
 // The driver holds the thread that could clean up.
@@ -64,32 +99,29 @@ static void end(const char *sentence)
 
 int main(int argc, char **argv)
 {
-    struct lam_context ctx = {.log = print_log, .on_hang = end};
-    int status;
+    static char help_option[] = "-h";
+    struct lam_context ctx = {.on_hang = end};
+    const char *first = argc < 2 ? "" : argv[1];
+    const bool is_help = strcmp(first, "-h") == 0 ||
+                         strcmp(first, "--help") == 0 ||
+                         strcmp(first, "help") == 0;
+    const struct verb *verb = find(is_help && argc > 2 ? argv[2] : first);
 
-    if (argc < 2 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-        print_help();
-        return argc < 2 ? 2 : 0;
-    }
-    if (strcmp(argv[1], "--version") == 0) {
+    talk_start(&ctx);
+    if (strcmp(first, "--version") == 0) {
         printf("lamina " LAM_VERSION " (plugin ABI %u)\n", LAM_ABI_VERSION);
         return 0;
     }
-    for (int i = 0; i < N_VERBS; i++) {
-        if (strcmp(argv[1], verbs[i].name) != 0)
-            continue;
-        status = verbs[i].run(&ctx, argc - 1, argv + 1);
-        if (status)
-            fprintf(stderr, "lamina %s: %s\n", argv[1],
-                    ctx.error[0] ? ctx.error : lam_status_text(status));
-        if (fflush(stdout) || ferror(stdout)) {
-            fprintf(stderr, "lamina: cannot write to standard output\n");
-            return status ? lam_status_exit(status) : 1;
-        }
-        return lam_status_exit(status);
+    if (argc < 2 || (is_help && argc == 2)) {
+        print_help();
+        return argc < 2 ? 2 : 0;
     }
-    fprintf(stderr, "lamina: unknown verb '%s'; lamina -h lists them\n",
-            argv[1]);
-    return 2;
+    if (!verb)
+        return fail_unknown(is_help ? argv[2] : first);
+    if (is_help) {
+        char *words[] = {argv[2], help_option, NULL};
+
+        return run(verb, &ctx, 2, words);
+    }
+    return run(verb, &ctx, argc - 1, argv + 1);
 }

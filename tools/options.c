@@ -3,12 +3,23 @@
 
 #include "cmd.h"
 #include "param.h"
+#include "talk.h"
 
-enum { MAX_ROWS = 40, MAX_TEXTS = 64 };
+enum { MAX_ROWS = 48, MAX_TEXTS = 64 };
 
-static void print_usage(const char *usage, const struct option_row *rows)
+static const struct option_row common[] = {
+    {"--quiet", NULL, "warnings and errors alone (-q)", &talk.is_quiet, NULL,
+     NULL, NULL},
+    {"--verbose", NULL, "more, to find a fault (-v)", &talk.is_verbose, NULL,
+     NULL, NULL},
+    {"--no-progress", NULL, "no line that says how far a job is",
+     &talk.no_progress, NULL, NULL, NULL},
+    {"--log-file", "FILE", "add what is said to a file, with the time", NULL,
+     &talk.log_file, NULL, NULL},
+    {0}};
+
+static void print_rows(const struct option_row *rows)
 {
-    printf("usage: %s\n", usage);
     for (; rows->name; rows++) {
         char left[64];
 
@@ -17,6 +28,19 @@ static void print_usage(const char *usage, const struct option_row *rows)
                  rows->argument ? rows->argument : "");
         printf("  %-22s %s\n", left, rows->doc);
     }
+}
+
+static void print_usage(const char *usage, const struct option_row *rows)
+{
+    printf("usage: %s\n", usage);
+    print_rows(rows);
+    printf("\nAnd those of every verb: -h, -q, -v, --no-progress, --log-file "
+           "FILE (lamina -h).\n");
+}
+
+void options_print_common(void)
+{
+    print_rows(common);
 }
 
 static const struct option_row *find(const struct option_row *rows,
@@ -34,9 +58,12 @@ static int fail_unknown(struct lam_context *ctx, const char *verb,
 {
     const char *names[MAX_ROWS + 1] = {NULL};
     const char *near;
+    int n = 0;
 
-    for (int i = 0; rows[i].name && i < MAX_ROWS; i++)
-        names[i] = rows[i].name;
+    for (; rows->name && n < MAX_ROWS; rows++)
+        names[n++] = rows->name;
+    for (int i = 0; common[i].name && n < MAX_ROWS; i++)
+        names[n++] = common[i].name;
     near = lam_nearest(found, names);
     if (near)
         return lam_fail(ctx, LAM_EUSAGE,
@@ -66,10 +93,14 @@ static int take(struct lam_context *ctx, const struct option_row *row,
 static int parse_option(struct lam_context *ctx, int argc, char **argv, int *i,
                         const struct option_row *rows)
 {
-    const char *found = argv[*i];
+    const char *found = strcmp(argv[*i], "-q") == 0   ? "--quiet"
+                        : strcmp(argv[*i], "-v") == 0 ? "--verbose"
+                                                      : argv[*i];
     const size_t length = strcspn(found, "=");
     const struct option_row *row = find(rows, found, length);
 
+    if (!row)
+        row = find(common, found, length);
     if (!row)
         return fail_unknown(ctx, argv[0], rows, found);
     if (!row->argument) {
@@ -94,13 +125,13 @@ int options_parse(struct lam_context *ctx, int argc, char **argv,
 
     *n_rest = 0;
     *done = false;
-    for (int i = 1; i < argc && !err; i++) {
-        if (!is_literal &&
-            (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0)) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
             print_usage(usage, rows);
             *done = true;
             return LAM_OK;
         }
+    for (int i = 1; i < argc && !err; i++) {
         if (!is_literal && strcmp(argv[i], "--") == 0)
             is_literal = true;
         else if (!is_literal && argv[i][0] == '-' && argv[i][1] != '\0')
@@ -112,7 +143,7 @@ int options_parse(struct lam_context *ctx, int argc, char **argv,
         else
             rest[(*n_rest)++] = argv[i];
     }
-    return err;
+    return err ? err : talk_open(ctx);
 }
 
 int options_split(struct lam_context *ctx, const char *text,

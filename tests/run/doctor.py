@@ -94,7 +94,7 @@ check("doctor under Oclgrind", done.returncode == 0 and
 
 # The first use of a device checks it, the second does not.
 train = ["train", root / "models/unet-small.yaml", "--data", "phantom:10:32:1",
-         "--set", "train.steps=1", "--set", "inputs.image=N,1,32,32", "--quiet"]
+         "--set", "train.steps=1", "--set", "inputs.image=N,1,32,32", "--no-progress"]
 first, second = run(*train), run(*train)
 check("the first use checks the device", first.returncode == 0 and
       "first use of" in first.stderr and second.returncode == 0 and

@@ -24,7 +24,7 @@ environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"),
 
 
 def run(*arguments):
-    return subprocess.run([lamina, "train", *map(str, arguments), "--quiet"],
+    return subprocess.run([lamina, "train", *map(str, arguments), "--no-progress"],
                           cwd=folder, env=environment, text=True,
                           capture_output=True, check=False)
 

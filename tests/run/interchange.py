@@ -414,7 +414,7 @@ for name, text, problem in (
           problem in done.stdout, done.stdout)
 done = run("train", root / "models/unet-small.yaml", "--data", "phantom:4:64:1",
            "--set", "inputs.image=N,1,64,64", "--set", "train.batch=1", "--set",
-           "train.steps=1", "--run", "tuned", "--quiet", "--init",
+           "train.steps=1", "--run", "tuned", "--no-progress", "--init",
            "mapped/best.safetensors", "--include", "enc*", "--include", "mid.*",
            "--exclude", "*.bn.*")
 report = re.search(r"(\d+) matched, 0 missing there, 0 of another shape, (\d+) "

@@ -22,7 +22,7 @@ root = pathlib.Path(__file__).resolve().parents[2]
 lamina = build / "tools" / "lamina"
 model = root / "models" / "unet-small.yaml"
 small = ["--data", "phantom:20:64:1", "--set", "inputs.image=N,1,64,64",
-         "--quiet"]
+         "--no-progress"]
 split = ["--set", "train.batch=12", "--set", "train.micro_batch=3", "--set",
          "train.steps=6", "--set", "train.save_every=1"]
 folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))

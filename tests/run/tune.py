@@ -93,7 +93,7 @@ check("another device", "forgetful score 20" in explained())
 
 # A run goes on with its kernels although other ones have won since.
 train = ["train", root / "models/unet-small.yaml", "--data", "phantom:12:64:1",
-         "--set", "train.batch=2", "--quiet", *small]
+         "--set", "train.batch=2", "--no-progress", *small]
 first = run("tune", "--clear")
 for name in "a", "b":
     done = run(*train, "--run", name, "--set", "train.steps=4",
@@ -103,10 +103,10 @@ begun = (folder / "a" / "kernels.txt").read_text()
 check("kernels are written down", "merged=no" in begun
       and "enc1.a.conv:run=direct" in begun)
 tuned = run("tune", root / "models/unet-small.yaml", *small, "--batch", 2,
-            "--repeats", 1, "--pass", "train", "--quiet")
+            "--repeats", 1, "--pass", "train", "--no-progress")
 check("tune a network", tuned.returncode == 0 and first.returncode == 0, tuned)
 for name, more in ("a", ["--no-tuning"]), ("b", []):
-    done = run("train", "--resume", name, "--set", "train.steps=8", "--quiet",
+    done = run("train", "--resume", name, "--set", "train.steps=8", "--no-progress",
                *more)
 check("resume, same bytes", done.returncode == 0 and digest("a") == digest("b"),
       done)
@@ -137,13 +137,13 @@ begun = (folder / "c" / "kernels.txt").read_text()
 check("a run writes them down", f"gemm={chosen}\n" in begun, done)
 (folder / "c" / "kernels.txt").write_text(
     begun.replace(chosen, "Xgemm KWG=16"))
-done = run("train", "--resume", "c", "--set", "train.steps=2", "--quiet",
+done = run("train", "--resume", "c", "--set", "train.steps=2", "--no-progress",
            LAM_GEMM="clblast")
 check("and goes on with them", done.returncode == 2
       and "CLBlast refuses the parameters of Xgemm" in done.stderr, done)
 if "--long" in sys.argv:
     one = ["tune", wrong, "--gemm", "--variants", "conv2d=gemm", "--pass",
-           "infer", "--budget", 1, "--repeats", 1, "--quiet", "--json"]
+           "infer", "--budget", 1, "--repeats", 1, "--no-progress", "--json"]
     done = run(*one, LAM_GEMM="clblast")
     result = json.loads(done.stdout or "{}")
     check("tune --gemm", done.returncode == 0 and result["measured"] == 3

@@ -67,7 +67,7 @@ def train(n, mbit, folder):
              "phantom:20:64:1", "--set", "inputs.image=N,1,64,64", "--set",
              f"train.batch={4 * n}", "--set", "train.micro_batch=4", "--set",
              f"train.steps={steps}", "--set", "train.eval_every=0", "--run",
-             run, "--quiet"],
+             run, "--no-progress"],
             cwd=folder, text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, check=False,
             env={**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1",
