@@ -1,6 +1,5 @@
 # bash completion of lamina. What it offers comes from the program itself:
-# lamina -h, lamina VERB -h, lamina layers, lamina devices. zsh takes it after
-# `autoload -U bashcompinit; bashcompinit`.
+# lamina -h, lamina VERB -h, lamina layers, lamina devices.
 _lamina()
 {
     local program=${COMP_WORDS[0]} word=${COMP_WORDS[COMP_CWORD]}
@@ -15,7 +14,7 @@ _lamina()
     elif [ "$before" = --split ]; then
         words="train val test all"
     elif [[ $word == -* ]]; then
-        words=$("$program" "$verb" -h 2>/dev/null |
+        words=$( ("$program" "$verb" -h; "$program" -h) 2>/dev/null |
             sed -n 's/^  \(--*[a-z][a-z0-9-]*\)\( .*\)*$/\1/p')
     elif [ "$verb" = layers ] || [ "$before" = --op ]; then
         words=$("$program" layers --markdown 2>/dev/null |

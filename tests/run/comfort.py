@@ -2,6 +2,7 @@
 """Manual pages, completion, drawings, checks of data: comfort.py BUILD."""
 import os
 import pathlib
+import pty
 import re
 import subprocess
 import sys
@@ -32,6 +33,31 @@ options = {verb: re.findall(r"^  (--?[a-z][a-z0-9-]*)", run(lamina, verb, "-h")
 check("every verb has help", len(verbs) > 10 and all(
     run(lamina, verb, "-h").stdout.startswith(f"usage: lamina {verb}")
     for verb in verbs))
+
+# Usage that is wrong ends with 2 and the nearest name; help is anywhere.
+for words, told in ((("trian",), "did you mean 'train'?"),
+                    (("xyzzy",), "lamina -h lists them"),
+                    (("inspect", "--bacth", 2), "did you mean '--batch'?"),
+                    (("inspect", "--no-progres"), "did you mean '--no-progress'?"),
+                    (("inspect", "--batch"), "wants an argument"),
+                    (("inspect", "--resolved=1"), "takes no argument"),
+                    (("inspect", "a", "b"), "unexpected argument 'b'"),
+                    (("help", "trian"), "did you mean 'train'?")):
+    done = run(lamina, *words)
+    check(f"misuse: {' '.join(map(str, words))}", done.returncode == 2 and
+          not done.stdout and told in done.stderr and
+          done.stderr.count("\n") == 1, done.stdout + done.stderr)
+for words in ("inspect", "--help"), ("help", "inspect"), ("inspect", "a", "b",
+                                                         "--bad", "-h"):
+    done = run(lamina, *words)
+    check(f"help: {' '.join(words)}", done.returncode == 0 and
+          done.stdout.startswith("usage: lamina inspect"), done.stderr)
+check("no verb", run(lamina).returncode == 2)
+check("--version", re.fullmatch(r"lamina \d+\.\d+\.\d+ \(plugin ABI \d+\)\n",
+                                run(lamina, "--version").stdout))
+(folder / "--odd").write_text("format: 9\n")
+done = run(lamina, "check", "--", "--odd")
+check("-- ends the options", "--odd:1" in done.stderr, done.stderr)
 
 # The page as a reader sees it has every verb and option.
 page = (build / "share" / "lamina.1").read_text().replace("\\-", "-")
@@ -74,6 +100,29 @@ check("completion: devices", {"gpu", "cpu", "0"} <= set(
 check("completion: data", {"check", "stats", "phantom"} <= set(
     completed("lamina", "data", "''")), completed("lamina", "data", "''"))
 
+# zsh and fish say the same, with what each thing is.
+zsh_stub = ("_describe() { print -l -- ${(P)2} }; compadd() { print -l -- $@ }; "
+            "_files() { print files }; ")
+for words, wanted in (([lamina, ""], verbs), ([lamina, "inspect", "--"], [
+        *options["inspect"], "--log-file"]), ([lamina, "layers", "c"], ["concat"]),
+        ([lamina, "data", ""], ["check", "stats"]), ([lamina, "check", ""], []),
+        ([lamina, "train", "--device", ""], ["gpu", "0"])):
+    text = " ".join(f"'{w}'" for w in words)
+    told = run("zsh", "-fc", f"{zsh_stub} words=({text}); CURRENT={len(words)}; "
+               f". {root}/share/lamina.zsh")
+    found = {line.partition(":")[0] for line in told.stdout.splitlines()}
+    check(f"zsh: {' '.join(words[1:])}", not told.stderr and (
+        set(wanted) <= found if wanted else found == {"files"}),
+        told.stdout + told.stderr)
+    if not wanted:
+        continue
+    line = " ".join(["lamina", *words[1:]])
+    told = run("fish", "--no-config", "-c", f"fish_add_path -p {lamina.parent}; "
+               f"source {root}/share/lamina.fish; complete -C '{line}'")
+    found = {line.partition("\t")[0] for line in told.stdout.splitlines()}
+    check(f"fish: {' '.join(words[1:])}", not told.stderr and set(wanted) <= found
+          | set(words), told.stdout + told.stderr)
+
 # Every model can be drawn: one box a layer, an arrow for each thing it reads.
 for model in ("unet-small", "segnet", "deeplab"):
     file = root / "models" / f"{model}.yaml"
@@ -92,14 +141,66 @@ done = subprocess.run([lamina, "graph", root / "models/unet-small.yaml"],
                       check=False)
 check("graph: without Graphviz", done.returncode == 1 and
       "install graphviz" in done.stderr and "--dot" in done.stderr, done.stderr)
-done = run(lamina, "train", root / "models/unet-small.yaml", "--data",
-           "phantom:10:32:1", "--set", "inputs.image=N,1,32,32", "--set",
-           "train.epochs=30", "--set", "train.patience=2", "--set", "train.lr=0",
-           "--run", "still", "--quiet")
+tiny = [root / "models/unet-small.yaml", "--data", "phantom:10:32:1", "--set",
+        "inputs.image=N,1,32,32"]
+done = run(lamina, "train", *tiny, "--set", "train.epochs=30", "--set",
+           "train.patience=2", "--set", "train.lr=0", "--run", "still",
+           "--no-progress")
 rows = (folder / "still/metrics.csv").read_text().splitlines() \
     if done.returncode == 0 else []
 check("early stopping, and it is said", "stopped early: 2 epochs" in done.stderr
       and 3 < len(rows) < 20, done.stderr)
+check("no progress is asked for", " left" not in done.stderr, done.stderr)
+
+# What is said: nothing, more, into a file, without a control character where
+# no terminal is.
+short = ["train", *tiny, "--set", "train.steps=3", "--set", "train.batch=2"]
+done = run(lamina, *short, "--run", "q", "-q", "--log-file", "log")
+check("-q says nothing", done.returncode == 0 and not done.stdout + done.stderr,
+      done.stdout + done.stderr)
+lines = (folder / "log").read_text().splitlines()
+check("--log-file", any("epoch 0: loss" in line for line in lines) and all(
+    re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ \S", line) for line in lines),
+    lines)
+done = run(lamina, *short, "--run", "v", "-v", "--log-file", "log")
+check("-v says more", "kernel conv" in done.stderr and "plugin " in done.stderr,
+      done.stderr)
+check("a log file is added to", (folder / "log").read_text().splitlines()[
+    :len(lines)] == lines)
+check("no terminal, no control characters", not re.search(
+    r"[\x00-\x08\x0b-\x1f\x7f]", done.stdout + done.stderr))
+done = run(lamina, *short, "--log-file", "no/log")
+check("a log file that cannot be", done.returncode == 1 and
+      "log file no/log: No such file" in done.stderr, done.stderr)
+done = run(lamina, "train", "--resume", "none", "--log-file", "log")
+check("the error is in the log", (folder / "log").read_text().rstrip().endswith(
+    done.stderr.partition(": ")[2].strip()) and "error: " in
+    (folder / "log").read_text())
+
+
+def on_terminal(kind):
+    """What a terminal of that kind is sent during a training."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [lamina, *map(str, short), "--set", "train.steps=40", "--run", kind],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs,
+        env={**os.environ, "TERM": kind})
+    os.close(theirs)
+    sent = b""
+    while True:
+        try:
+            sent += os.read(ours, 4096)
+        except OSError:
+            break
+    child.wait()
+    os.close(ours)
+    return sent.replace(b"\r\n", b"\n")
+
+
+sent = on_terminal("xterm")
+check("a terminal: one line, rewritten, with what is left", b"\repoch" in sent
+      and re.search(rb"\d:\d\d left", sent) and b"\x1b" not in sent, sent)
+check("TERM=dumb: no line is rewritten", b"\r" not in on_terminal("dumb"))
 
 
 def pgm(name, width, height, values):
