@@ -7,15 +7,17 @@
 #include <string.h>
 #include <strings.h>
 
+#include "jpeg.h"
 #include "png.h"
 #include "pnm.h"
 
 // The largest block that stb_image may have, set before each use.
 static _Thread_local size_t max_stb_bytes = 1 << 20;
 
+// Of zeros: stb_image 2.27 reads tables that a damaged file has not filled.
 static void *stb_malloc(size_t size)
 {
-    return size > max_stb_bytes ? NULL : malloc(size);
+    return size > max_stb_bytes ? NULL : calloc(1, size);
 }
 
 static void *stb_realloc(void *block, size_t size)
@@ -116,46 +118,6 @@ static enum format format_of(const unsigned char *data, size_t size)
     return UNKNOWN;
 }
 
-// Walks the markers: there must be a scan, and the end marker, which cannot
-// occur inside a scan. What is left behind it (a second picture, padding) is
-// not ours.
-static const char *jpeg_problem(const unsigned char *data, size_t size)
-{
-    bool has_scan = false;
-    size_t at = 2;
-
-    while (at + 2 <= size) {
-        unsigned length;
-        int marker;
-
-        if (data[at] != 0xFF)
-            return "it is damaged (a JPEG marker is missing)";
-        while (at < size && data[at] == 0xFF)
-            at++;
-        if (at == size)
-            break;
-        marker = data[at++];
-        if (marker == 0xD9)
-            return has_scan ? NULL : "it is a JPEG without an image";
-        if ((marker >= 0xD0 && marker <= 0xD7) || marker == 0x01)
-            continue;
-        if (at + 2 > size)
-            break;
-        length = (unsigned)data[at] << 8 | data[at + 1];
-        if (length < 2 || length > size - at)
-            break;
-        at += length;
-        if (marker != 0xDA)
-            continue;
-        has_scan = true;
-        while (at + 1 < size &&
-               (data[at] != 0xFF || data[at + 1] == 0 || data[at + 1] == 0xFF ||
-                (data[at + 1] >= 0xD0 && data[at + 1] <= 0xD7)))
-            at++;
-    }
-    return "it has no end (the JPEG is cut)";
-}
-
 static const char *size_problem(int64_t width, int64_t height,
                                 int64_t max_pixels)
 {
@@ -253,7 +215,7 @@ static int decode(struct lam_context *ctx, const char *path,
     if (!problem && format == PNG)
         problem = lam_png_problem(data, size);
     if (!problem && format == JPEG)
-        problem = jpeg_problem(data, size);
+        problem = lam_jpeg_problem(data, size);
     // Before its pixels are allocated: a header alone must not cost much.
     if (!problem && format == PNM)
         problem = lam_pnm_length(size, &pnm);

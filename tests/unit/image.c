@@ -169,6 +169,17 @@ static void test_pgm_written(void)
     CHECK_INT(pixel, 65535);
 }
 
+static void refuse_jpeg(const unsigned char *data, size_t size,
+                        const char *problem)
+{
+    int pixel;
+
+    lam_error_clear(&ctx);
+    save(data, size);
+    CHECK_INT(read_pixel(0, &pixel), LAM_EDATA);
+    CHECK_HAS(ctx.error, problem);
+}
+
 // A baseline JPEG of 8 x 8 grey pixels, all 128: every table as short as it
 // may be, one block of one bit each for DC and AC.
 static void test_jpeg(void)
@@ -181,6 +192,7 @@ static void test_jpeg(void)
         0,    0,    0,    0,  0, 0, 0, 0,    0,    0,  0,  0,    0,    0,
         0,    0xFF, 0xDA, 0,  8, 1, 1, 0,    0,    63, 0,  0x3F, 0xFF, 0xD9};
     const size_t size = sizeof(start) + 64 + sizeof(rest);
+    const size_t tables[] = {3, 85, 107}; // their markers
     int pixel;
 
     memcpy(bytes, start, sizeof(start));
@@ -190,6 +202,21 @@ static void test_jpeg(void)
     CHECK_INT(read_pixel(63, &pixel), LAM_OK);
     CHECK_INT(pixel, 128 * 257);
     refuse_damage(size, 0);
+    // Without a table, which stb_image 2.27 would read all the same.
+    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+        memcpy(damaged, bytes, size);
+        CHECK_INT(damaged[tables[i]], i == 0 ? 0xDB : 0xC4);
+        damaged[tables[i]] = 0xFE; // a comment
+        refuse_jpeg(damaged, size, "needs tables that it does not have");
+    }
+    // More codes than stb_image 2.27 has room for.
+    memcpy(damaged, bytes, size);
+    memset(damaged + tables[1] + 4, 16, 16);
+    refuse_jpeg(damaged, size, "a Huffman table");
+    // A scan of a component that is not there.
+    memcpy(damaged, bytes, size);
+    damaged[size - 8]++;
+    refuse_jpeg(damaged, size, "needs tables that it does not have");
 }
 
 static void test_limits(void)
