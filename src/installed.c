@@ -61,10 +61,11 @@ const char *lam_installed_plugins(char *path, size_t size)
 
 bool lam_installed_plugin_folder(int i, char *path, size_t size)
 {
-    const char *list = getenv("LAM_PLUGIN_PATH");
+    const char *set = getenv("LAM_PLUGIN_PATH");
+    const char *list = set ? set : "";
     size_t length;
 
-    for (list = list ? list : ""; i > 0; i--) {
+    for (; i > 0; i--) {
         list += strcspn(list, ":");
         if (*list++ == '\0')
             return false;

@@ -145,7 +145,8 @@ static int plugin_add(struct lam_registry *registry,
         free(copy);
         return lam_fail(registry->ctx, LAM_EMEMORY, "out of memory");
     }
-    grown[registry->n_plugins++] = (struct loaded){plugin, copy};
+    grown[registry->n_plugins].plugin = plugin;
+    grown[registry->n_plugins++].origin = copy;
     return LAM_OK;
 }
 

@@ -4,7 +4,8 @@
 //     where the sample says EXACT, no NaN of the poison left, canaries intact;
 //   - in double: forward again, gradients of all inputs and weights against
 //     central differences of the reference (eps 1e-6, atol 1e-5, rtol 1e-3),
-//     the adjoint of linear layers (<Ax, y> = <x, A'y> to 1e-12);
+//     the adjoint of linear layers (<Ax, y> = <x, A'y> to 1e-12, to 1e-5 in
+//     float);
 //   - backward in float against backward in double;
 //   - the same bits in a second run, and when layers work in place;
 //   - every variant that takes the shapes against the plain kernels.
@@ -32,6 +33,7 @@ struct lam_selftest {
     // Called for each case: its name and "" or what is wrong.
     void (*report)(const char *name, const char *problem);
     int passed, failed, skipped;
+    int n_gradients, n_adjoints, n_variants; // cases that had such a check
     int n_runs[LAM_TINY_VARIANTS]; // of each variant of the layer
 };
 

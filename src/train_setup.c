@@ -301,7 +301,7 @@ static int open_session(struct lam_trainer *t)
         lam_log(t->ctx, LAM_LOG_INFO,
                 "batch %d as %d micro-batches of %d, gradients summed",
                 t->config.batch, t->n_micro, t->micro_batch);
-    return err;
+    return LAM_OK;
 }
 
 static int take_weight(void *data, int i, const float *values)

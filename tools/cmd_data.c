@@ -263,7 +263,7 @@ static int print_threshold(struct lam_dataset *d)
 static int stats(struct lam_context *ctx, const char *path)
 {
     struct lam_dataset *d;
-    struct lam_intensity in;
+    struct lam_intensity in = {0};
     int err = lam_dataset_open(ctx, path, &d);
 
     if (err)

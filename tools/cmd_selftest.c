@@ -127,6 +127,8 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
     lam_registry_destroy(registry);
     if (err)
         return err;
+    printf("among them %d gradients in double, %d adjoints, %d variants\n",
+           test.n_gradients, test.n_adjoints, test.n_variants);
     printf("%d passed, %d failed, %d skipped\n", test.passed, test.failed,
            test.skipped);
     if (test.failed)

@@ -115,9 +115,10 @@ static int train(struct lam_context *ctx, struct lam_train_options *o)
 }
 
 // Started by mpirun or srun: all that is to be said once is said by rank 0.
-static int train_as_rank(struct lam_context *ctx, struct lam_train_options *o,
-                         int status)
+static int train_as_rank(struct lam_context *ctx,
+                         const struct lam_train_options *o, int status)
 {
+    struct lam_train_options own = *o;
     struct lam_collective ranks;
     const int err = ranks_open(ctx, &ranks);
 
@@ -125,10 +126,10 @@ static int train_as_rank(struct lam_context *ctx, struct lam_train_options *o,
         return err;
     if (o->timeout_s > 0)
         ranks.timeout_s = o->timeout_s;
-    o->ranks = &ranks;
+    own.ranks = &ranks;
     status = lam_collective_agree(&ranks, status);
     if (!status)
-        status = train(ctx, o);
+        status = train(ctx, &own);
     ranks_close(&ranks, status);
     return status;
 }

@@ -60,9 +60,9 @@ static int fail_unknown(struct lam_context *ctx, const char *verb,
     const char *near;
     int n = 0;
 
-    for (; rows->name && n < MAX_ROWS; rows++)
+    for (; n < MAX_ROWS && rows->name; rows++)
         names[n++] = rows->name;
-    for (int i = 0; common[i].name && n < MAX_ROWS; i++)
+    for (int i = 0; n < MAX_ROWS && common[i].name; i++)
         names[n++] = common[i].name;
     near = lam_nearest(found, names);
     if (near)

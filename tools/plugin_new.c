@@ -25,7 +25,7 @@ static bool is_name(const char *name)
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (strcmp(name, words[i]) == 0)
             return false;
-    return name[n] == '\0' && n <= 40 && islower((unsigned char)name[0]);
+    return n <= 40 && name[n] == '\0' && islower((unsigned char)name[0]);
 }
 
 // Writes text with each "@name@" (or, in a path, "NAME") replaced.
