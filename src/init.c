@@ -83,7 +83,8 @@ static int fill_icnr(struct lam_context *ctx, const struct lam_weight *w,
 // Tap i of n of a filter that interpolates linearly by f = (n + 1) / 2.
 static double linear_tap(int64_t i, int64_t n)
 {
-    const double f = (double)((n + 1) / 2);
+    const int64_t half = (n + 1) / 2;
+    const double f = (double)half;
     const double centre = n % 2 == 1 ? f - 1.0 : f - 0.5;
 
     return 1.0 - fabs((double)i - centre) / f;

@@ -24,7 +24,7 @@ static void draw(const float *data, int height, int width, unsigned char *to,
 
             // Not a number is black.
             to[(size_t)y * pitch + x] =
-                share >= 0.0f ? (unsigned char)(255.0f * share + 0.5f) : 0;
+                share >= 0.0f ? (unsigned char)lroundf(255.0f * share) : 0;
         }
 }
 

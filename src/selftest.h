@@ -34,7 +34,7 @@ struct lam_selftest {
     void (*report)(const char *name, const char *problem);
     int passed, failed, skipped;
     int n_gradients, n_adjoints, n_variants; // cases that had such a check
-    int n_runs[LAM_TINY_VARIANTS]; // of each variant of the layer
+    int n_runs[LAM_TINY_VARIANTS];           // of each variant of the layer
 };
 
 // Fills in the hosts. Without double on the device the checks in double are

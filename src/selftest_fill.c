@@ -12,8 +12,10 @@ static int64_t pick(uint64_t seed, int64_t i, int64_t n)
 // A shuffled row of numbers a tenth apart.
 static void fill_distinct(bool exact, uint64_t seed, int64_t n, double *dst)
 {
+    const int64_t half = n / 2;
+
     for (int64_t i = 0; i < n; i++)
-        dst[i] = (double)(i - n / 2) * (exact ? 1.0 : 0.125);
+        dst[i] = (double)(i - half) * (exact ? 1.0 : 0.125);
     for (int64_t i = n - 1; i > 0; i--) {
         const int64_t j = pick(seed, i, i + 1);
         const double swap = dst[i];
