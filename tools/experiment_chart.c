@@ -96,6 +96,20 @@ static int write_dots(const struct experiment *e, const char *name,
     return lam_file_close(e->ctx, file, path);
 }
 
+// Of the first period.
+static int write_checkerboard(const struct experiment *e, const char *state,
+                              const char *when)
+{
+    const int period = atoi(e->periods);
+    char name[64], number[64], title[100];
+
+    snprintf(name, sizeof(name), "checkerboard-%s.svg", state);
+    snprintf(number, sizeof(number), "output_%s_phase_%d", state, period);
+    snprintf(title, sizeof(title),
+             "output %s training: variance of period %d, %%", when, period);
+    return write_dots(e, name, number, 100, title);
+}
+
 int experiment_charts(const struct experiment *e)
 {
     int err = write_curves(e, "dice.svg", "val_dice", "validation Dice");
@@ -108,12 +122,8 @@ int experiment_charts(const struct experiment *e)
     if (!err)
         err = write_dots(e, "test-dice.svg", "dice", 1, "test Dice");
     if (!err && e->periods)
-        err =
-            write_dots(e, "checkerboard-first.svg", "output_first_phase_2", 100,
-                       "output before training: variance of period 2, %");
+        err = write_checkerboard(e, "first", "before");
     if (!err && e->periods)
-        err =
-            write_dots(e, "checkerboard-trained.svg", "output_trained_phase_2",
-                       100, "output after training: variance of period 2, %");
+        err = write_checkerboard(e, "trained", "after");
     return err;
 }

@@ -46,6 +46,22 @@ done = run("checkerboard", folder / "out/board-1", "--periods", "2",
 check("pictures", done.returncode == 0
       and len(list((folder / "pictures").glob("*.png"))) == 4, done.stderr)
 
+# The comparison of losses as it is, but for its size.
+done = run("experiment", root / "models/experiments/iou-loss.yaml", "--data",
+           "phantom:12:32:5", "--out", folder / "losses", "--seeds", "1", "--set",
+           "inputs.image=N,1,32,32", "--set", "train.epochs=2")
+rows = list(csv.DictReader((folder / "losses/results.csv").open()))
+check("five losses", done.returncode == 0 and [row["run"] for row in rows] ==
+      ["ce", "ce-15", "ce-15-twice", "soft-iou", "half"], done.stderr)
+first = {row["run"]: float(next(csv.DictReader(
+    (folder / f"losses/{row['run']}-1/metrics.csv").open()))["loss"])
+    for row in rows}
+check("their first losses differ, half is half of two", len(set(first.values())) == 5
+      and abs(first["half"] - (first["ce-15-twice"] + first["soft-iou"]) / 2)
+      < 0.05, str(first))
+check("curves of recall and precision from the start", all(
+    (folder / "losses" / name).exists() for name in ("recall.svg", "precision.svg")))
+
 for name, bad, place in [
         ("unknown key", text.replace("seeds:", "seed:"), "yaml:4:1: unknown key"),
         ("no runs", text[:text.index("runs:")], "'runs' is a list"),
