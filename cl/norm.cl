@@ -10,6 +10,10 @@
 // chunks, or one set or channel. The cut follows from the sizes and the kind of
 // device alone, and sums have a fixed order: the same numbers give the same
 // bits. moments: the means of the sets, then 1 / sqrt(variance + epsilon).
+//
+// parts: what each chunk has to say of its set, 2 * chunks numbers. Where ranks
+// share statistics, the parts of all lie one behind the other in the order of
+// their images, this rank's from `mine` on; a set has the planes of all.
 #define CHUNK 4096
 
 #if LANES > 1
@@ -108,12 +112,18 @@ real2 norm_spread(const global real *x, const int n, const real mean)
     return (real2)(TOTAL(sum) + rest, TOTAL(squares) + rest_squares);
 }
 
+// Where the first number of chunk i, counted over all ranks, lies in parts.
+long norm_part(const long i, const long chunks)
+{
+    return i + i / chunks * chunks;
+}
+
 // parts[i] is the mean of chunk i, parts[chunks + i] its sum of squared
 // differences from that mean. The second look at a chunk finds it in the cache,
 // and mends the rounding of the first.
 kernel void norm_moments(const global real *x, global real *parts,
-                         const long size, const long K, const long chunks,
-                         const int per)
+                         const long mine, const long size, const long K,
+                         const long chunks, const int per)
 {
     local real shared[LANES];
     const long first = get_group_id(0) * (long)per;
@@ -129,8 +139,8 @@ kernel void norm_moments(const global real *x, global real *parts,
         const real squares = norm_across(spread.y, shared);
 
         if (get_local_id(0) == 0) {
-            parts[i] = mean + sum / n;
-            parts[chunks + i] = squares - sum * (sum / n);
+            parts[mine + i] = mean + sum / n;
+            parts[mine + chunks + i] = squares - sum * (sum / n);
         }
     }
 }
@@ -162,7 +172,8 @@ kernel void norm_statistics(const global real *parts, global real *moments,
     real sum = REAL(0.0), lost = REAL(0.0), average, squares;
 
     for (long j = lane; j < planes * K; j += LANES) {
-        const long k = j % K, i = (base + j / K * step) * K + k;
+        const long k = j % K;
+        const long i = norm_part((base + j / K * step) * K + k, chunks);
 
         norm_add(&sum, &lost,
                  (parts[i] - origin) * min(size - k * CHUNK, (long)CHUNK));
@@ -170,7 +181,8 @@ kernel void norm_statistics(const global real *parts, global real *moments,
     average = origin + norm_across(sum, shared) / count;
     sum = lost = REAL(0.0);
     for (long j = lane; j < planes * K; j += LANES) {
-        const long k = j % K, i = (base + j / K * step) * K + k;
+        const long k = j % K;
+        const long i = norm_part((base + j / K * step) * K + k, chunks);
         const real d = parts[i] - average;
 
         norm_add(&sum, &lost,

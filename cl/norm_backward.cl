@@ -9,10 +9,10 @@ kernel void norm_sums(const global real *restrict x,
                       const global real *restrict moments,
                       const global real *restrict weight,
                       const global real *restrict bias,
-                      global real *restrict parts, const long size,
-                      const long K, const long chunks, const int per,
-                      const int C, const int divisor, const int sets,
-                      const int has_relu)
+                      global real *restrict parts, const long mine,
+                      const long size, const long K, const long chunks,
+                      const int per, const int C, const int divisor,
+                      const int sets, const int has_relu)
 {
     local real shared[LANES];
     const int lane = get_local_id(0);
@@ -51,18 +51,19 @@ kernel void norm_sums(const global real *restrict x,
         rest = norm_across(TOTAL(sum) + rest, shared);
         rest_product = norm_across(TOTAL(product) + rest_product, shared);
         if (lane == 0) {
-            parts[i] = rest;
-            parts[chunks + i] = rest_product;
+            parts[mine + i] = rest;
+            parts[mine + chunks + i] = rest_product;
         }
     }
 }
 
-// Gradients of weight and bias; d_weight and d_bias may be null. One work-group
-// per channel.
-kernel void norm_weights(const global real *parts, const global real *moments,
-                         global real *d_weight, global real *d_bias,
-                         const long K, const long chunks, const int N,
-                         const int C, const int divisor, const int sets)
+// Gradients of weight and bias, of this rank's images; d_weight and d_bias may
+// be null. One work-group per channel.
+kernel void norm_weights(const global real *parts, const long mine,
+                         const global real *moments, global real *d_weight,
+                         global real *d_bias, const long K, const long chunks,
+                         const int N, const int C, const int divisor,
+                         const int sets)
 {
     local real shared[LANES];
     const int c = get_group_id(0), lane = get_local_id(0);
@@ -70,7 +71,7 @@ kernel void norm_weights(const global real *parts, const global real *moments,
     real product = REAL(0.0), product_lost = REAL(0.0);
 
     for (long j = lane; j < N * K; j += LANES) {
-        const long plane = j / K * C + c, i = plane * K + j % K;
+        const long plane = j / K * C + c, i = mine + plane * K + j % K;
 
         norm_add(&sum, &lost, parts[i]);
         norm_add(&product, &product_lost,
@@ -86,12 +87,13 @@ kernel void norm_weights(const global real *parts, const global real *moments,
         d_weight[c] = product;
 }
 
-// Behind the 2 * chunks sums in parts: for each set the mean of weight * dy,
-// then inverse^2 times the mean of weight * dy * (x - mean).
-kernel void norm_means(global real *parts, const global real *moments,
-                       const global real *weight, const long size, const long K,
-                       const long chunks, const int planes, const int C,
-                       const int divisor, const int step, const int sets)
+// Behind the sums in parts, from `behind` on: for each set the mean of
+// weight * dy, then inverse^2 times the mean of weight * dy * (x - mean).
+kernel void norm_means(global real *parts, const long behind,
+                       const global real *moments, const global real *weight,
+                       const long size, const long K, const long chunks,
+                       const int planes, const int C, const int divisor,
+                       const int step, const int sets)
 {
     local real shared[LANES];
     const int set = get_group_id(0), lane = get_local_id(0);
@@ -101,7 +103,7 @@ kernel void norm_means(global real *parts, const global real *moments,
 
     for (long j = lane; j < planes * K; j += LANES) {
         const long plane = (long)set * divisor + j / K * step;
-        const long i = plane * K + j % K;
+        const long i = norm_part(plane * K + j % K, chunks);
         const real w = weight ? weight[plane % C] : REAL(1.0);
 
         norm_add(&sum, &lost, parts[i] * w);
@@ -111,24 +113,24 @@ kernel void norm_means(global real *parts, const global real *moments,
     product = norm_across(product, shared);
     if (lane)
         return;
-    parts[2 * chunks + set] = sum / count;
-    parts[2 * chunks + sets + set] = product / count * inverse * inverse;
+    parts[behind + set] = sum / count;
+    parts[behind + sets + set] = product / count * inverse * inverse;
 }
 
 // dx = inverse * (weight * dy - means[set] - (x - mean) * means[sets + set]);
 // dy and dx may be one buffer.
 kernel void norm_gradient(const global real *x, const global real *dy,
                           global real *dx, const global real *parts,
-                          const global real *moments, const global real *weight,
-                          const global real *bias, const long size,
-                          const long K, const long chunks, const int per,
-                          const int C, const int divisor, const int sets,
-                          const int has_relu)
+                          const long behind, const global real *moments,
+                          const global real *weight, const global real *bias,
+                          const long size, const long K, const long chunks,
+                          const int per, const int C, const int divisor,
+                          const int sets, const int has_relu)
 {
     const int lane = get_local_id(0);
     const long first = get_group_id(0) * (long)per;
     const long last = min(first + per, chunks);
-    const global real *means = parts + 2 * chunks;
+    const global real *means = parts + behind;
 
     for (long i = first; i < last; i++) {
         const long start = i % K * CHUNK, plane = i / K;

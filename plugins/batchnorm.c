@@ -3,9 +3,10 @@
 //
 // Training takes mean and variance (divided by the count) from the batch and
 // moves the running ones, the variance divided by the count less one; otherwise
-// the running ones serve. backward reads x and the two statistics of a channel,
-// so x must be kept; y need not be, not even with `activation: relu`, which
-// makes relu(y) in the same pass.
+// the running ones serve. Where ranks share statistics the batch is that of
+// all, forward and backward. backward reads x and the two statistics of a
+// channel, so x must be kept; y need not be, not even with `activation: relu`,
+// which makes relu(y) in the same pass.
 #include "lam/plugin.h"
 
 #include <math.h>
@@ -61,13 +62,14 @@ static int batchnorm_shape(const struct lam_layer *layer,
         return layer->host->fail(layer->host, LAM_ESHAPE,
                                  "batchnorm wants [N, C, ...], found rank %d",
                                  (int)x->rank);
-    n = norm_of(layer, x, 0);
-    if (shapes->training && n.N * n.size == 1)
+    n = norm_of(layer, x, 0, shapes->training);
+    if (shapes->training && n.planes * n.size == 1)
         return layer->host->fail(layer->host, LAM_ESHAPE,
                                  "batchnorm cannot train on one value per "
                                  "channel: it has no variance; wanted a "
                                  "larger batch or image");
     norm_shape(&n, shapes);
+    shapes->flags |= LAM_SHARES;
     if (config->affine) {
         norm_weight(shapes, "weight", LAM_INIT_ONES);
         norm_weight(shapes, "bias", LAM_INIT_ZEROS);
@@ -86,7 +88,7 @@ static int batchnorm_prepare(struct lam_layer *layer, const struct lam_io *io)
     const struct batchnorm_config *config = layer->config;
     struct norm *n = layer->state;
 
-    *n = norm_of(layer, &io->in[0].shape, 0);
+    *n = norm_of(layer, &io->in[0].shape, 0, io->training);
     n->has_relu = config->activation == RELU;
     return norm_prepare(layer, n);
 }

@@ -56,7 +56,7 @@ static int groupnorm_shape(const struct lam_layer *layer,
         return host->fail(host, LAM_ESHAPE,
                           "groups %d does not divide %lld channels",
                           (int)config->groups, (long long)x->dim[1]);
-    n = norm_of(layer, x, groups_of(layer, x));
+    n = norm_of(layer, x, groups_of(layer, x), false);
     if (n.planes * n.size == 1)
         return host->fail(host, LAM_ESHAPE,
                           "%s cannot work on one value per group: it has no "
@@ -74,7 +74,8 @@ static int groupnorm_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
     struct norm *n = layer->state;
 
-    *n = norm_of(layer, &io->in[0].shape, groups_of(layer, &io->in[0].shape));
+    *n = norm_of(layer, &io->in[0].shape, groups_of(layer, &io->in[0].shape),
+                 false);
     return norm_prepare(layer, n);
 }
 

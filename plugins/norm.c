@@ -3,10 +3,11 @@
 #include "norm.cl.h"
 
 struct norm norm_of(const struct lam_layer *layer, const struct lam_shape *x,
-                    int32_t groups)
+                    int32_t groups, bool shared)
 {
     const struct lam_device *device = &layer->host->device;
     const bool is_gpu = device->kind == LAM_DEVICE_GPU;
+    const int32_t ranks = shared ? layer->host->sharing : 1;
     struct norm n = {.size = 1,
                      .N = (int32_t)x->dim[0],
                      .C = (int32_t)x->dim[1],
@@ -19,9 +20,11 @@ struct norm norm_of(const struct lam_layer *layer, const struct lam_shape *x,
     n.K = (n.size + NORM_CHUNK - 1) / NORM_CHUNK;
     n.chunks = n.N * (int64_t)n.C * n.K;
     n.sets = groups ? n.N * groups : n.C;
-    n.planes = groups ? n.C / groups : n.N;
+    n.planes = groups ? n.C / groups : n.N * ranks;
     n.divisor = groups ? n.C / groups : 1;
     n.step = groups ? 1 : n.C;
+    n.mine = shared ? 2 * n.chunks * layer->host->place : 0;
+    n.behind = 2 * n.chunks * ranks;
     if (is_gpu && device->max_work_group >= NORM_LANES)
         n.lanes = NORM_LANES;
     // Enough for a work-group to be worth its start, and enough of them.
@@ -42,7 +45,7 @@ void norm_shape(const struct norm *n, struct lam_shapes *shapes)
     shapes->backward_in = 1;
     shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_RUN_AGAIN;
     shapes->run_scratch = shapes->backward_scratch =
-        2 * (n->chunks + n->sets) * n->bytes;
+        (n->behind + 2 * (int64_t)n->sets) * n->bytes;
 }
 
 void norm_weight(struct lam_shapes *shapes, const char *name, int32_t init)
@@ -93,6 +96,17 @@ static int64_t norm_groups(const struct norm *n)
     return (n->chunks + n->per - 1) / n->per;
 }
 
+// Parts of all ranks, where statistics are shared.
+static int norm_share(const struct lam_layer *layer, const struct norm *n,
+                      const struct lam_io *io)
+{
+    const struct lam_host *host = layer->host;
+
+    return n->behind == 2 * n->chunks
+               ? LAM_OK
+               : host->share(host, &io->scratch, 2 * n->chunks * n->bytes);
+}
+
 // Moments of the sets from x, into `moments` from `at` on.
 static int norm_measure(const struct lam_layer *layer, const struct norm *n,
                         const struct lam_io *io, const struct norm_terms *terms,
@@ -100,8 +114,9 @@ static int norm_measure(const struct lam_layer *layer, const struct norm *n,
 {
     const struct lam_arg chunks[] = {
         LAM_ARG_TENSOR(&io->in[0]), LAM_ARG_TENSOR(&io->scratch),
-        LAM_ARG_LONG(n->size),      LAM_ARG_LONG(n->K),
-        LAM_ARG_LONG(n->chunks),    LAM_ARG_INT(n->per),
+        LAM_ARG_LONG(n->mine),      LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),         LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->per),
     };
     const struct lam_arg sets[] = {
         LAM_ARG_TENSOR(&io->scratch),
@@ -119,9 +134,10 @@ static int norm_measure(const struct lam_layer *layer, const struct norm *n,
         LAM_ARG_REAL(terms->epsilon),
         LAM_ARG_REAL(terms->keep),
     };
-    const int err =
-        norm_launch(layer, n, n->moments, chunks, 6, norm_groups(n));
+    int err = norm_launch(layer, n, n->moments, chunks, 7, norm_groups(n));
 
+    if (!err)
+        err = norm_share(layer, n, io);
     return err ? err : norm_launch(layer, n, n->statistics, sets, 14, n->sets);
 }
 
@@ -160,7 +176,7 @@ int norm_run(const struct lam_layer *layer, const struct norm *n,
 {
     const struct lam_tensor *moments =
         io->training ? &io->aux[0] : &io->scratch;
-    const int64_t at = io->training ? 0 : 2 * n->chunks;
+    const int64_t at = io->training ? 0 : n->behind;
     const int err =
         io->again ? LAM_OK : norm_measure(layer, n, io, terms, moments, at);
 
@@ -174,6 +190,7 @@ static int norm_weight_gradients(const struct lam_layer *layer,
 {
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_LONG(n->mine),
         LAM_ARG_TENSOR(&io->aux[0]),
         LAM_ARG_TENSOR(&io->d_weight[0]),
         LAM_ARG_TENSOR(&io->d_weight[1]),
@@ -185,7 +202,7 @@ static int norm_weight_gradients(const struct lam_layer *layer,
         LAM_ARG_INT(n->sets),
     };
 
-    return norm_launch(layer, n, n->weights, args, 10, n->C);
+    return norm_launch(layer, n, n->weights, args, 11, n->C);
 }
 
 static int norm_input_gradient(const struct lam_layer *layer,
@@ -194,27 +211,44 @@ static int norm_input_gradient(const struct lam_layer *layer,
                                const struct lam_tensor *bias)
 {
     const struct lam_arg means[] = {
-        LAM_ARG_TENSOR(&io->scratch), LAM_ARG_TENSOR(&io->aux[0]),
-        LAM_ARG_TENSOR(weight),       LAM_ARG_LONG(n->size),
-        LAM_ARG_LONG(n->K),           LAM_ARG_LONG(n->chunks),
-        LAM_ARG_INT(n->planes),       LAM_ARG_INT(n->C),
-        LAM_ARG_INT(n->divisor),      LAM_ARG_INT(n->step),
+        LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_LONG(n->behind),
+        LAM_ARG_TENSOR(&io->aux[0]),
+        LAM_ARG_TENSOR(weight),
+        LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->planes),
+        LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),
+        LAM_ARG_INT(n->step),
         LAM_ARG_INT(n->sets),
     };
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(&io->in[0]),   LAM_ARG_TENSOR(&io->d_out[0]),
-        LAM_ARG_TENSOR(&io->d_in[0]), LAM_ARG_TENSOR(&io->scratch),
-        LAM_ARG_TENSOR(&io->aux[0]),  LAM_ARG_TENSOR(weight),
-        LAM_ARG_TENSOR(bias),         LAM_ARG_LONG(n->size),
-        LAM_ARG_LONG(n->K),           LAM_ARG_LONG(n->chunks),
-        LAM_ARG_INT(n->per),          LAM_ARG_INT(n->C),
-        LAM_ARG_INT(n->divisor),      LAM_ARG_INT(n->sets),
+        LAM_ARG_TENSOR(&io->in[0]),
+        LAM_ARG_TENSOR(&io->d_out[0]),
+        LAM_ARG_TENSOR(&io->d_in[0]),
+        LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_LONG(n->behind),
+        LAM_ARG_TENSOR(&io->aux[0]),
+        LAM_ARG_TENSOR(weight),
+        LAM_ARG_TENSOR(bias),
+        LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->per),
+        LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),
+        LAM_ARG_INT(n->sets),
         LAM_ARG_INT(n->has_relu),
     };
-    const int err = norm_launch(layer, n, n->means, means, 11, n->sets);
+    int err = norm_share(layer, n, io);
+
+    if (!err)
+        err = norm_launch(layer, n, n->means, means, 12, n->sets);
 
     return err ? err
-               : norm_launch(layer, n, n->gradient, args, 15, norm_groups(n));
+               : norm_launch(layer, n, n->gradient, args, 16, norm_groups(n));
 }
 
 int norm_backward(const struct lam_layer *layer, const struct norm *n,
@@ -225,12 +259,13 @@ int norm_backward(const struct lam_layer *layer, const struct norm *n,
         LAM_ARG_TENSOR(&io->in[0]),  LAM_ARG_TENSOR(&io->d_out[0]),
         LAM_ARG_TENSOR(&io->aux[0]), LAM_ARG_TENSOR(weight),
         LAM_ARG_TENSOR(bias),        LAM_ARG_TENSOR(&io->scratch),
-        LAM_ARG_LONG(n->size),       LAM_ARG_LONG(n->K),
-        LAM_ARG_LONG(n->chunks),     LAM_ARG_INT(n->per),
-        LAM_ARG_INT(n->C),           LAM_ARG_INT(n->divisor),
-        LAM_ARG_INT(n->sets),        LAM_ARG_INT(n->has_relu),
+        LAM_ARG_LONG(n->mine),       LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),          LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->per),         LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),     LAM_ARG_INT(n->sets),
+        LAM_ARG_INT(n->has_relu),
     };
-    int err = norm_launch(layer, n, n->sums, args, 14, norm_groups(n));
+    int err = norm_launch(layer, n, n->sums, args, 15, norm_groups(n));
 
     if (!err && weight && (io->d_weight[0].buffer || io->d_weight[1].buffer))
         err = norm_weight_gradients(layer, n, io);

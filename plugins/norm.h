@@ -11,9 +11,11 @@ enum {
 };
 
 // N * C planes of `size` numbers in `chunks` chunks, K a plane, `per` a
-// work-group; sets of `planes` planes, see cl/norm.cl.
+// work-group; sets of `planes` planes, see cl/norm.cl. In the scratch: parts,
+// this rank's from `mine` on, and `behind` those of all what sets are read
+// from.
 struct norm {
-    int64_t size, K, chunks;
+    int64_t size, K, chunks, mine, behind;
     int32_t N, C, sets, planes, divisor, step, per, lanes, bytes, has_relu;
     struct lam_kernel *moments, *statistics, *apply;
     struct lam_kernel *sums, *weights, *means, *gradient;
@@ -26,8 +28,9 @@ struct norm_terms {
 };
 
 // With 0 groups a set is a channel, else a group of channels of one image.
+// shared: a set has the planes of all ranks that share statistics.
 struct norm norm_of(const struct lam_layer *layer, const struct lam_shape *x,
-                    int32_t groups);
+                    int32_t groups, bool shared);
 
 // Fills in the output, the scratch, and one aux: the moments.
 void norm_shape(const struct norm *n, struct lam_shapes *shapes);

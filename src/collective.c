@@ -178,6 +178,32 @@ int lam_collective_share(struct lam_collective *c, const void *mine, void *all,
                                           bytes * (size_t)c->place.size);
 }
 
+int lam_collective_join(struct lam_collective *c, int first, int n, void *all,
+                        size_t bytes)
+{
+    const int me = c->place.rank - first;
+    struct lam_transfer *list = calloc(2 * (size_t)n, sizeof(*list));
+    char *pieces = all;
+    int err = LAM_OK;
+
+    if (!list)
+        return lam_fail(c->ctx, LAM_EMEMORY, "out of memory");
+    for (int i = 0; i < n && !err; i++)
+        if (i != me)
+            err = lam_transfer_receive(c, first + i, LAM_TAG_SHARE,
+                                       pieces + (size_t)i * bytes, bytes,
+                                       &list[i]);
+    for (int i = 0; i < n && !err; i++)
+        if (i != me)
+            err = lam_transfer_send(c, first + i, LAM_TAG_SHARE,
+                                    pieces + (size_t)me * bytes, bytes,
+                                    &list[n + i]);
+    if (!err)
+        err = lam_transfer_wait(c, list, 2 * n);
+    free(list);
+    return err;
+}
+
 int lam_collective_agree(struct lam_collective *c, int err)
 {
     char sentence[sizeof(c->ctx->error)];

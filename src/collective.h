@@ -22,6 +22,7 @@ struct lam_collective {
 enum lam_tag {
     LAM_TAG_CONTROL,
     LAM_TAG_MAP,
+    LAM_TAG_SHARE, // see lam_collective_join
     LAM_TAG_BUCKET // the first of those that reduce.c uses
 };
 
@@ -64,6 +65,10 @@ int lam_collective_gather(struct lam_collective *ranks, const void *mine,
 // The same at every rank.
 int lam_collective_share(struct lam_collective *ranks, const void *mine,
                          void *all, size_t bytes);
+// Among ranks first .. first + n - 1 alone, each to each: all has n pieces of
+// bytes, of which the caller's is there; then those of all are.
+int lam_collective_join(struct lam_collective *ranks, int first, int n,
+                        void *all, size_t bytes);
 // Called by all ranks: if any comes with an error, all leave with that of the
 // lowest such rank, its sentence included. ranks NULL: one alone.
 int lam_collective_agree(struct lam_collective *ranks, int err);

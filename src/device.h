@@ -103,6 +103,12 @@ int lam_buffer_intact(struct lam_buffer *buffer, const char *what);
 int lam_host_init(struct lam_host *host, struct lam_context *ctx,
                   struct lam_queue *queue, int real);
 void lam_host_finish(struct lam_host *host);
+// `sharing` ranks, one behind the other, take statistics together from now on:
+// before a graph is made with the host. ranks NULL: none is asked, all are
+// thought to have the images of this one.
+struct lam_collective;
+void lam_host_share(struct lam_host *host, struct lam_collective *ranks,
+                    int sharing);
 
 // Builds what host->gemm needs by a tiny product and says so through the log:
 // the first use takes seconds where CLBlast is used. Never called by itself.

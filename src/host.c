@@ -4,12 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collective.h"
 #include "queue.h"
 #include "shape.h"
 
 struct host_data {
     struct lam_context *ctx;
     struct lam_queue *queue;
+    struct lam_collective *ranks; // that share statistics; NULL: none is asked
+    char *shared;                 // as large as was wanted yet
+    size_t shared_bytes;
 };
 
 LAM_PRINTF(3, 4)
@@ -101,15 +105,69 @@ static int host_copy(const struct lam_host *host, const struct lam_tensor *dst,
                                  lam_shape_bytes(&src->shape));
 }
 
+// The other pieces: from the other ranks, or as this one's.
+static int fetch_pieces(const struct lam_host *host, size_t bytes)
+{
+    struct host_data *data = host->data;
+    const size_t place = (size_t)host->place;
+
+    if (data->ranks)
+        return lam_collective_join(data->ranks,
+                                   data->ranks->place.rank - host->place,
+                                   host->sharing, data->shared, bytes);
+    for (size_t i = 0; i < (size_t)host->sharing; i++)
+        if (i != place)
+            memcpy(data->shared + i * bytes, data->shared + place * bytes,
+                   bytes);
+    return LAM_OK;
+}
+
+static int host_share(const struct lam_host *host, const struct lam_tensor *all,
+                      int64_t bytes)
+{
+    struct host_data *data = host->data;
+    const size_t n = (size_t)bytes, total = n * (size_t)host->sharing;
+    const size_t at = n * (size_t)host->place;
+    int err = check_bytes(data->queue, all, "share");
+
+    if (err || host->sharing == 1)
+        return err;
+    if (total > lam_buffer_bytes(all->buffer))
+        return lam_fail(data->ctx, LAM_ERUN, "share: too small a buffer");
+    if (total > data->shared_bytes) {
+        free(data->shared);
+        data->shared = malloc(total);
+        data->shared_bytes = data->shared ? total : 0;
+        if (!data->shared)
+            return lam_fail(data->ctx, LAM_EMEMORY, "out of memory");
+    }
+    err = lam_buffer_read(all->buffer, at, n, data->shared + at);
+    if (!err)
+        err = fetch_pieces(host, n);
+    return err ? err : lam_buffer_write(all->buffer, 0, total, data->shared);
+}
+
+void lam_host_share(struct lam_host *host, struct lam_collective *ranks,
+                    int sharing)
+{
+    struct host_data *data = host->data;
+
+    data->ranks = ranks;
+    host->sharing = sharing;
+    if (ranks)
+        host->place = ranks->place.rank % sharing;
+}
+
 int lam_host_init(struct lam_host *host, struct lam_context *ctx,
                   struct lam_queue *queue, int real)
 {
     struct host_data *data = malloc(sizeof(*data));
 
-    *host = (struct lam_host){.abi_version = LAM_ABI_VERSION, .real = real};
+    *host = (struct lam_host){
+        .abi_version = LAM_ABI_VERSION, .real = real, .sharing = 1};
     if (!data)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
-    *data = (struct host_data){ctx, queue};
+    *data = (struct host_data){.ctx = ctx, .queue = queue};
     host->data = data;
     host->fail = host_fail;
     if (!queue)
@@ -120,11 +178,16 @@ int lam_host_init(struct lam_host *host, struct lam_context *ctx,
     host->gemm = host_gemm;
     host->fill = host_fill;
     host->copy = host_copy;
+    host->share = host_share;
     return LAM_OK;
 }
 
 void lam_host_finish(struct lam_host *host)
 {
-    free(host->data);
+    struct host_data *data = host->data;
+
+    if (data)
+        free(data->shared);
+    free(data);
     host->data = NULL;
 }

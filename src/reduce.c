@@ -13,6 +13,7 @@ enum stage { STAGE_READING, STAGE_ADDING, STAGE_SPREADING, STAGE_DONE };
 struct piece {
     int weight;
     int64_t at, n;
+    bool is_shared; // a state, the same at ranks that share statistics
 };
 
 struct bucket {
@@ -118,7 +119,9 @@ static void lay_out(struct lam_reduce *r)
                 if (!takes_part(p, is_state) || r->bucket_of[weight] >= 0)
                     continue;
                 b = bucket_open(r, b, is_state, at, n);
-                r->pieces[n++] = (struct piece){weight, at, size};
+                r->pieces[n++] = (struct piece){
+                    weight, at, size,
+                    (graph->nodes[i].shapes.flags & LAM_SHARES) != 0};
                 r->bucket_of[weight] = (int)(b - r->buckets);
                 b->n_pieces++;
                 b->n += size;
@@ -288,7 +291,7 @@ static void move(float *state, const float *observed, int64_t n, float keep)
         state[i] = fmaf(keep, state[i], gain * observed[i]);
 }
 
-static void move_part(struct lam_reduce *r, const struct bucket *b,
+static void move_part(struct lam_reduce *r, const struct bucket *b, int rank,
                       float *state, const float *observed)
 {
     const int64_t first = b->at + part_at(r, b, r->ranks->place.rank);
@@ -299,7 +302,7 @@ static void move_part(struct lam_reduce *r, const struct bucket *b,
         const int64_t from = p->at > first ? p->at : first;
         const int64_t to = p->at + p->n < last ? p->at + p->n : last;
 
-        if (from < to)
+        if (from < to && !(p->is_shared && rank % r->options.alike))
             move(state + from - first, observed + from - first, to - from,
                  r->graph->weights[p->weight].spec.keep);
     }
@@ -314,7 +317,7 @@ static void add_part(struct lam_reduce *r, struct bucket *b, int rank)
     const size_t bytes = part_bytes(r, b, me);
 
     if (b->is_state)
-        move_part(r, b, total, x);
+        move_part(r, b, rank, total, x);
     else if (r->is_first && rank == 0)
         memcpy(total, x, bytes);
     else

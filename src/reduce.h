@@ -22,6 +22,8 @@ struct lam_reduce;
 
 struct lam_reduce_options {
     size_t bucket_bytes; // a bucket is closed when it has as many
+    int alike; // so many ranks, one behind the other, share statistics: what
+               // they observe (LAM_SHARES) is the same and counts once
 };
 
 struct lam_reduce_times {

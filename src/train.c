@@ -71,7 +71,11 @@ static int name_step(struct lam_trainer *t, int64_t step, int err)
 // Names the first bad layer and the step.
 static int fail_loss(struct lam_trainer *t, uint64_t seed, double loss)
 {
-    int err = lam_session_blame(t->session, seed);
+    int err;
+
+    // The others do not run it again.
+    lam_host_share(&t->host, NULL, t->host.sharing);
+    err = lam_session_blame(t->session, seed);
 
     if (!err)
         err = lam_fail(t->ctx, LAM_ENONFINITE, "the loss is %g", loss);

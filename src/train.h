@@ -10,7 +10,7 @@
 // The `train` section of a model.
 struct lam_train_config {
     struct lam_schedule schedule;
-    int32_t batch, epochs, steps, seed, micro_batch;
+    int32_t batch, epochs, steps, seed, micro_batch, norm_batch;
     int32_t keep; // 0: values wait for backward as floats, 1: as halves
     int32_t eval_every, save_every, patience;
     const char *freeze; // patterns of layer names, separated by blanks

@@ -66,6 +66,18 @@ int lam_ranks_fit(struct lam_trainer *t, int err)
                : lam_fail(t->ctx, LAM_EMEMORY, "another rank has less memory");
 }
 
+int lam_ranks_sharing(const struct lam_trainer *t, int micro_batch)
+{
+    const int norm = t->config.norm_batch, ranks = t->ranks ? size_of(t) : 1;
+
+    if (!norm)
+        return 1;
+    return t->config.batch % norm || norm % micro_batch ||
+                   ranks % (norm / micro_batch)
+               ? 0
+               : norm / micro_batch;
+}
+
 // A weight (slot -1) or an optimiser slot, as rank 0 has it.
 static int share_tensor(struct lam_trainer *t, int i, int slot)
 {
@@ -103,7 +115,8 @@ static int share_weights(struct lam_trainer *t)
 int lam_ranks_start(struct lam_trainer *t)
 {
     const struct lam_reduce_options options = {
-        .bucket_bytes = (size_t)(t->config.bucket_mib * 0x1p20)};
+        .bucket_bytes = (size_t)(t->config.bucket_mib * 0x1p20),
+        .alike = t->host.sharing};
     int err;
 
     if (!t->ranks)

@@ -16,6 +16,9 @@ int lam_ranks_compare(struct lam_trainer *trainer);
 // err of an attempt to fit a micro-batch; LAM_EMEMORY where it did not fit on
 // some rank.
 int lam_ranks_fit(struct lam_trainer *trainer, int err);
+// How many ranks share the statistics of batch norm when each has micro_batch
+// images; 0 where norm_batch cannot be had so.
+int lam_ranks_sharing(const struct lam_trainer *trainer, int micro_batch);
 // Before the first step: the weights of rank 0 are everyone's.
 int lam_ranks_start(struct lam_trainer *trainer);
 // The micro-batches of a step, gradients on the device as if all had been run

@@ -27,6 +27,11 @@ const struct lam_param lam_train_params[] = {
     {"micro_batch", LAM_PARAM_INT,
      offsetof(struct lam_train_config, micro_batch), "0", 0, 65536, NULL,
      "images on the device at once; 0: as many as fit", 0},
+    {"norm_batch", LAM_PARAM_INT, offsetof(struct lam_train_config, norm_batch),
+     "0", 0, 65536, NULL,
+     "images of one batch norm, over several ranks (synchronised); 0: those of "
+     "a micro-batch",
+     0},
     {"keep", LAM_PARAM_CHOICE, offsetof(struct lam_train_config, keep), "float",
      0, 0, keep_names, "how values wait for the backward pass: float or half",
      0},
@@ -219,6 +224,7 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
 
     t->micro_batch = micro_batch;
     t->n_micro = t->config.batch / micro_batch;
+    lam_host_share(&t->host, t->ranks, lam_ranks_sharing(t, micro_batch));
     err = lam_trainer_build(t);
     options.loss = t->loss;
     if (!err)
@@ -235,6 +241,40 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
         t->graph = NULL;
     }
     return err;
+}
+
+static bool may_be_micro(const struct lam_trainer *t, int m)
+{
+    const int n = t->ranks ? t->ranks->place.size : 1;
+
+    return t->config.batch % m == 0 && t->config.batch / m >= n &&
+           lam_ranks_sharing(t, m) > 0;
+}
+
+// micro_batch 0: no size of one serves.
+static int fail_norm(const struct lam_trainer *t, int micro_batch)
+{
+    const int norm = t->config.norm_batch;
+    const int n = t->ranks ? t->ranks->place.size : 1;
+
+    if (t->config.batch % norm)
+        return lam_fail(t->ctx, LAM_EMODEL,
+                        "train: norm_batch %d does not divide batch %d", norm,
+                        t->config.batch);
+    if (!micro_batch)
+        return lam_fail(t->ctx, LAM_EMODEL,
+                        "train: no micro_batch cuts batch %d and norm_batch %d "
+                        "into parts for %d ranks",
+                        t->config.batch, norm, n);
+    if (norm % micro_batch)
+        return lam_fail(t->ctx, LAM_EMODEL,
+                        "train: norm_batch %d is no multiple of micro_batch %d",
+                        norm, micro_batch);
+    return lam_fail(t->ctx, LAM_EMODEL,
+                    "train: norm_batch %d in micro-batches of %d wants %d "
+                    "ranks or a multiple, found %d; several may share a "
+                    "device, as with --device 0,0",
+                    norm, micro_batch, norm / micro_batch, n);
 }
 
 // Where to start looking for the micro-batch: what was asked for, what the run
@@ -256,13 +296,15 @@ static int first_micro_batch(struct lam_trainer *t, int *first)
                         "nothing to do for some of %d ranks",
                         batch, wanted ? *first : 1, n);
     if (wanted)
-        return LAM_OK;
-    if (had > 0 && batch % had == 0 && batch / had >= n) {
+        return lam_ranks_sharing(t, *first) ? LAM_OK : fail_norm(t, *first);
+    if (had > 0 && may_be_micro(t, had)) {
         *first = had;
         return LAM_OK;
     }
-    while (batch % *first || batch / *first < n)
+    while (*first && !may_be_micro(t, *first))
         --*first;
+    if (!*first)
+        return fail_norm(t, 0);
     if (had > 0)
         lam_log(t->ctx, LAM_LOG_WARNING,
                 "the run has had micro-batches of %d; %d ranks take %d, which "
@@ -275,16 +317,17 @@ static int first_micro_batch(struct lam_trainer *t, int *first)
 static int open_session(struct lam_trainer *t)
 {
     char problem[sizeof(t->ctx->error)];
-    int first, err = first_micro_batch(t, &first);
+    int first, next, err = first_micro_batch(t, &first);
 
     if (err)
         return err;
     err = LAM_EMEMORY;
-    for (int m = first; m >= 1 && err == LAM_EMEMORY; m--) {
-        if (t->config.batch % m)
-            continue;
+    for (int m = first; m >= 1 && err == LAM_EMEMORY; m = next) {
+        next = m - 1;
+        while (next && !may_be_micro(t, next))
+            next--;
         err = try_micro_batch(t, m);
-        if (err != LAM_EMEMORY || m == 1)
+        if (err != LAM_EMEMORY || !next)
             break;
         memcpy(problem, t->ctx->error, sizeof(problem));
         lam_error_clear(t->ctx);
@@ -301,6 +344,10 @@ static int open_session(struct lam_trainer *t)
         lam_log(t->ctx, LAM_LOG_INFO,
                 "batch %d as %d micro-batches of %d, gradients summed",
                 t->config.batch, t->n_micro, t->micro_batch);
+    if (t->host.sharing > 1)
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "batch norm over %d images, those of %d ranks at once",
+                t->config.norm_batch, t->host.sharing);
     return LAM_OK;
 }
 

@@ -216,6 +216,15 @@ struct lam_host {
                 double value);
     int (*copy)(const struct lam_host *host, const struct lam_tensor *dst,
                 const struct lam_tensor *src);
+
+    // Where several ranks train, `sharing` of them (1: this one alone) may take
+    // statistics over the images of all; those of this rank are number `place`
+    // (0..sharing-1). A layer that does so when training sets LAM_SHARES.
+    int32_t sharing, place;
+    // all: `sharing` pieces of `bytes` bytes, of which piece `place` is there;
+    // then all are, at each rank. Each rank must call it as often.
+    int (*share)(const struct lam_host *host, const struct lam_tensor *all,
+                 int64_t bytes);
 };
 
 // ----------------------------------------------------------------- layers --
@@ -255,7 +264,10 @@ enum {
     LAM_BACKWARD_INPLACE = 2, // d_in[0] may be the buffer of d_out[0]
     // out[0] need not be kept for backward: `run` can make it again, cheaply,
     // see `again`. Counts where backward reads all inputs.
-    LAM_RUN_AGAIN = 4
+    LAM_RUN_AGAIN = 4,
+    // Statistics are those of all ranks that share them, see lam_host: what is
+    // observed for a state is the same at each of them.
+    LAM_SHARES = 8
 };
 
 // What `shape` reads and fills in. The core sets n_in, in, training and zeroes

@@ -149,6 +149,39 @@ rows = {name: [line.split(",")[:9] for line in
 check("same losses and validation", rows["one"] == rows["mpi3"] ==
       rows["devices"], str(rows))
 
+# Batch norm over the images of two ranks: by MPI, at one rank's device each or
+# several at one.
+pairs = [*split, "--set", "train.norm_batch=6"]
+pair = run(*mpirun(2), *train("pair", *pairs))
+check("2 ranks share statistics, batch norm over 6 images",
+      pair.returncode == 0 and "batch norm over 6 images" in pair.text and
+      digest("pair") != digest("one"), pair.text)
+same("4 ranks, two and two share them, same bytes", *mpirun(4),
+     *train("pairs", *pairs), want="pair")
+same("2 ranks of one device, same bytes",
+     *train("shared", *pairs, "--device", "0,0"), want="pair")
+bad = run(*train("x", *pairs))
+check("one rank cannot: a sentence and exit code 2", bad.returncode == 2 and
+      "wants 2 ranks or a multiple, found 1" in bad.text, bad.text)
+(folder / "bad.yaml").write_text("""format: 1
+name: bad
+inputs:
+  image: [N, 1, 16, 16]
+layers:
+  - {name: mischief, type: bad, at: 3, what: nan}
+  - {name: norm, type: batchnorm}
+  - {name: out, type: conv2d, filters: 1, kernel: 1}
+outputs: [out]
+loss: {type: sigmoid_ce, from: out}
+train: {batch: 4, micro_batch: 2, norm_batch: 4, steps: 6}
+""")
+bad = run(*mpirun(2), lamina, "train", "bad.yaml", "--data", "phantom:20:16:1",
+          "--run", "bad", LAM_PLUGIN_PATH=f"{build / 'plugins'}:"
+          f"{build / 'tests/plugins'}")
+check("NaN where statistics are shared: the layer is named, exit code 5",
+      bad.returncode == 5 and "step 3: the output of layer mischief has" in
+      bad.text, bad.text)
+
 # Interrupted by a signal to one rank, resumed with another number of them.
 halted = start(*mpirun(2), *train("halted", *split))
 while not (folder / "halted" / "last.safetensors").exists() and \
