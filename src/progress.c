@@ -26,6 +26,7 @@ void lam_meter_start(struct lam_meter *m, bool quiet, int64_t first,
                             .started = lam_clock(),
                             .first = first,
                             .total = total};
+    m->last = m->is_terminal ? 0.0 : m->started;
 }
 
 void lam_meter_clear(struct lam_meter *m)
@@ -35,25 +36,55 @@ void lam_meter_clear(struct lam_meter *m)
     m->has_line = false;
 }
 
+// Whether a line is due; the clock of it.
+static bool is_due(struct lam_meter *m, double now)
+{
+    if (m->quiet || now - m->last < (m->is_terminal ? 0.1 : 10.0))
+        return false;
+    m->last = now;
+    m->has_line = m->is_terminal;
+    return true;
+}
+
+static void print_left(const struct lam_meter *m, double rate, int64_t step)
+{
+    const long left = (long)((double)(m->total - step) / (rate > 0 ? rate : 1));
+
+    fprintf(stderr, " %ld:%02ld left%s", left / 60, left % 60,
+            m->is_terminal ? "   " : "\n");
+}
+
+static double rate_at(const struct lam_meter *m, double now, int64_t step)
+{
+    const double spent = now - m->started;
+
+    return (double)(step - m->first) / (spent > 0 ? spent : 1e-9);
+}
+
 void lam_meter_step(struct lam_meter *m, int64_t step, int64_t epoch,
                     int64_t epochs, double loss, double lr, int batch)
 {
-    const double now = lam_clock(), pause = m->is_terminal ? 0.1 : 10.0;
-    const double spent = now - m->started;
-    const int64_t done = step - m->first;
-    const double rate = (double)done / (spent > 0 ? spent : 1e-9);
-    const long left = (long)((double)(m->total - step) / (rate > 0 ? rate : 1));
+    const double now = lam_clock(), rate = rate_at(m, now, step);
 
     m->smooth_loss = m->has_loss ? 0.95 * m->smooth_loss + 0.05 * loss : loss;
     m->has_loss = true;
-    if (m->quiet || now - m->last < pause)
+    if (!is_due(m, now))
         return;
-    m->last = now;
     fprintf(stderr,
             "%sepoch %" PRId64 "/%" PRId64 " step %" PRId64 "/%" PRId64
-            " loss %.4f lr %.2g %.1f images/s %ld:%02ld left%s",
+            " loss %.4f lr %.2g %.1f images/s",
             m->is_terminal ? "\r" : "", epoch, epochs, step, m->total,
-            m->smooth_loss, lr, rate * batch, left / 60, left % 60,
-            m->is_terminal ? "   " : "\n");
-    m->has_line = m->is_terminal;
+            m->smooth_loss, lr, rate * batch);
+    print_left(m, rate, step);
+}
+
+void lam_meter_count(struct lam_meter *m, int64_t done, const char *what)
+{
+    const double now = lam_clock();
+
+    if (!is_due(m, now))
+        return;
+    fprintf(stderr, "%s%" PRId64 "/%" PRId64 " %s", m->is_terminal ? "\r" : "",
+            done, m->total, what);
+    print_left(m, rate_at(m, now, done), done);
 }

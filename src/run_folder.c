@@ -85,27 +85,26 @@ int lam_run_write_text(struct lam_context *ctx, const char *path,
 }
 
 int lam_run_write_info(struct lam_context *ctx, const char *path,
-                       const char *command, const char *data,
-                       const struct lam_device_row *device)
+                       const struct lam_run_info *info)
 {
-    const struct {
-        const char *key, *value;
-    } rows[] = {{"command", command},           {"data", data},
-                {"lamina", LAM_VERSION},        {"device", device->name},
-                {"platform", device->platform}, {"driver", device->driver}};
-    const size_t n = sizeof(rows) / sizeof(rows[0]);
     char file_name[1100];
+    struct lam_json j;
     FILE *file = lam_file_create(
         ctx, lam_run_file(path, "run.json", file_name, sizeof(file_name)));
 
     if (!file)
         return ctx->code;
-    fputs("{\n", file);
-    for (size_t i = 0; i < n; i++) {
-        fprintf(file, "  \"%s\": ", rows[i].key);
-        lam_json_text(file, rows[i].value ? rows[i].value : "");
-        fputs(i + 1 < n ? ",\n" : "\n}\n", file);
-    }
+    lam_json_begin(&j, file);
+    lam_json_text(&j, "command", info->command);
+    lam_json_text(&j, "data", info->data);
+    lam_json_text(&j, "lamina", LAM_VERSION);
+    lam_json_text(&j, "device", info->device->name);
+    lam_json_text(&j, "platform", info->device->platform);
+    lam_json_text(&j, "driver", info->device->driver);
+    lam_json_int(&j, "layers", info->layers);
+    lam_json_int(&j, "parameters", info->parameters);
+    lam_json_real(&j, "plan_mib", (double)info->plan_bytes / 0x1p20);
+    lam_json_end(&j);
     return lam_file_close(ctx, file, file_name);
 }
 

@@ -22,9 +22,15 @@ const char *lam_run_file(const char *path, const char *name, char *text,
                          size_t size);
 int lam_run_write_text(struct lam_context *ctx, const char *path,
                        const char *name, const char *text);
+// run.json: what a run tells of itself when it starts.
+struct lam_run_info {
+    const char *command, *data;
+    const struct lam_device_row *device;
+    int64_t parameters, plan_bytes;
+    int layers;
+};
 int lam_run_write_info(struct lam_context *ctx, const char *path,
-                       const char *command, const char *data,
-                       const struct lam_device_row *device);
+                       const struct lam_run_info *info);
 // Which kernels a run takes, so that it goes on with the same: whether layers
 // are merged, all variants as lam_session_variants gives them, and CLBlast's
 // parameters as lam_gemm_parameters does.

@@ -16,20 +16,18 @@ static int buffer_make(struct lam_session *s, int64_t bytes,
                      : LAM_OK;
 }
 
-static int check_memory(struct lam_session *s)
+int lam_memory_check(struct lam_context *ctx, const struct lam_memory *memory,
+                     const struct lam_device *device)
 {
-    const struct lam_device *device = &lam_queue_device(s->queue)->info;
-    const struct lam_memory *memory = &s->plan->memory;
-
     if (memory->largest > device->max_alloc_bytes)
-        return lam_fail(s->ctx, LAM_EMEMORY,
+        return lam_fail(ctx, LAM_EMEMORY,
                         "the largest buffer needs %.1f MiB, but the device "
                         "gives at most %.1f MiB at once: take a smaller batch "
                         "or image",
                         (double)memory->largest / 0x1p20,
                         (double)device->max_alloc_bytes / 0x1p20);
     if (memory->total > device->global_bytes)
-        return lam_fail(s->ctx, LAM_EMEMORY,
+        return lam_fail(ctx, LAM_EMEMORY,
                         "the plan needs %.1f MiB, but the device has %.1f "
                         "MiB: take a smaller batch or image",
                         (double)memory->total / 0x1p20,
@@ -244,7 +242,8 @@ int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,
     s->n_slots = count_slots(options->optimizer);
     err = lam_session_plan_create(graph, options, &s->plan);
     if (!err)
-        err = check_memory(s);
+        err = lam_memory_check(s->ctx, &s->plan->memory,
+                               &lam_queue_device(queue)->info);
     if (err)
         goto fail;
     s->slots = calloc((size_t)s->plan->memory.n_slots + 1, sizeof(*s->slots));

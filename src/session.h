@@ -39,6 +39,10 @@ int lam_session_memory(const struct lam_graph *graph,
                        const struct lam_session_options *options,
                        struct lam_memory *memory);
 
+// LAM_EMEMORY, with the sizes, where the device cannot hold it.
+int lam_memory_check(struct lam_context *ctx, const struct lam_memory *memory,
+                     const struct lam_device *device);
+
 // Refuses with LAM_EMEMORY, before the first kernel, what the device cannot
 // hold. The graph must outlive the session and belongs to it meanwhile.
 int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,

@@ -381,11 +381,36 @@ static int finish(struct lam_trainer *t)
     return err;
 }
 
+static void describe(const struct lam_trainer *t, struct lam_train_plan *plan)
+{
+    *plan = (struct lam_train_plan){
+        .layers = t->graph->n_nodes,
+        .n_train = lam_dataset_count(t->dataset, LAM_SPLIT_TRAIN),
+        .n_val = lam_dataset_count(t->dataset, LAM_SPLIT_VAL),
+        .n_test = lam_dataset_count(t->dataset, LAM_SPLIT_TEST),
+        .batch = t->config.batch,
+        .micro_batch = t->micro_batch,
+        .parameters = lam_graph_parameters(t->graph, false),
+        .first_step = t->progress.step,
+        .steps = t->steps,
+        .steps_per_epoch = t->steps_per_epoch,
+        .memory = t->memory};
+    snprintf(plan->model, sizeof(plan->model), "%s", lam_model_name(t->model));
+    if (t->queue)
+        snprintf(plan->device, sizeof(plan->device), "%s",
+                 lam_queue_device(t->queue)->name);
+}
+
 // To the end, or to where crops of another size begin.
 static int train(struct lam_trainer *t)
 {
     int err = lam_trainer_open(t);
 
+    if (!err && t->options->plan) {
+        describe(t, t->options->plan);
+        t->grows = false;
+        return LAM_OK;
+    }
     if (!err) {
         lam_log(t->ctx, LAM_LOG_INFO,
                 "%s: %d layers, %" PRId64

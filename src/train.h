@@ -6,6 +6,7 @@
 #include "collective.h"
 #include "metrics.h"
 #include "schedule.h"
+#include "session.h"
 
 // The `train` section of a model.
 struct lam_train_config {
@@ -17,6 +18,14 @@ struct lam_train_config {
     double bucket_mib;
 };
 extern const struct lam_param lam_train_params[];
+
+// What a run would do, for --dry-run.
+struct lam_train_plan {
+    char model[128], device[128]; // device: "" without one
+    int layers, n_train, n_val, n_test, batch, micro_batch;
+    int64_t parameters, first_step, steps, steps_per_epoch;
+    struct lam_memory memory;
+};
 
 struct lam_train_options {
     const char *model;    // file; NULL with resume
@@ -34,9 +43,10 @@ struct lam_train_options {
     struct lam_collective *ranks; // to train with; NULL: alone
     double timeout_s;
     bool quiet, explain;
-    bool no_fuse;        // layers run as they are written, see fuse.h
-    bool no_tuning;      // what `lamina tune` has measured is not read
-    const char *command; // for run.json
+    bool no_fuse;                // layers run as they are written, see fuse.h
+    bool no_tuning;              // what `lamina tune` has measured is not read
+    const char *command;         // for run.json
+    struct lam_train_plan *plan; // filled in, and nothing is done; else NULL
 };
 
 // Makes the run folder: model.yaml (resolved), run.json, metrics.csv,

@@ -218,8 +218,8 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
         .observe = t->ranks != NULL,
         .keep_half = t->config.keep != 0,
         .variants = t->options->variants ? t->options->variants : t->kernels,
-        .tuning = lam_queue_tuning(t->queue)};
-    struct lam_memory memory;
+        .tuning = t->queue ? lam_queue_tuning(t->queue) : NULL};
+    const bool is_dry = t->options->plan != NULL;
     int err;
 
     t->micro_batch = micro_batch;
@@ -228,10 +228,13 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
     err = lam_trainer_build(t);
     options.loss = t->loss;
     if (!err)
-        err = lam_session_memory(t->graph, &options, &memory);
-    if (!err)
-        print_plan(t, &memory);
-    if (!err)
+        err = lam_session_memory(t->graph, &options, &t->memory);
+    if (!err && !is_dry)
+        print_plan(t, &t->memory);
+    if (!err && is_dry && t->queue)
+        err = lam_memory_check(t->ctx, &t->memory,
+                               &lam_queue_device(t->queue)->info);
+    else if (!err && !is_dry)
         err = lam_session_create(t->graph, t->queue, &options, &t->session);
     err = lam_ranks_fit(t, err);
     if (err) {
@@ -351,9 +354,9 @@ static int open_session(struct lam_trainer *t)
     return LAM_OK;
 }
 
-static int take_weight(void *data, int i, const float *values)
+static int take_weight(void *session, int i, const float *values)
 {
-    return lam_session_weight_write(data, i, values);
+    return session ? lam_session_weight_write(session, i, values) : LAM_OK;
 }
 
 static int fill_from_file(struct lam_trainer *t)
@@ -471,6 +474,13 @@ static int write_kernels(struct lam_trainer *t)
 
 static int open_folder(struct lam_trainer *t)
 {
+    const struct lam_run_info info = {.command = t->options->command,
+                                      .data = t->data_path,
+                                      .device = lam_queue_device(t->queue),
+                                      .parameters =
+                                          lam_graph_parameters(t->graph, false),
+                                      .plan_bytes = t->memory.total,
+                                      .layers = t->graph->n_nodes};
     int err;
 
     if (!lam_collective_leads(t->ranks))
@@ -482,8 +492,7 @@ static int open_folder(struct lam_trainer *t)
     if (!err)
         err = lam_run_write_text(t->ctx, t->run, "model.yaml", t->model_text);
     if (!err)
-        err = lam_run_write_info(t->ctx, t->run, t->options->command,
-                                 t->data_path, lam_queue_device(t->queue));
+        err = lam_run_write_info(t->ctx, t->run, &info);
     return err ? err : write_kernels(t);
 }
 
@@ -508,6 +517,30 @@ static int open_device(struct lam_trainer *t)
     return err;
 }
 
+// All that can be said without a device, and whether it fits where there is
+// one: no kernel is built, no file written.
+static int open_dry(struct lam_trainer *t)
+{
+    const struct lam_queue_options options = {.device = t->options->device};
+    int err = lam_queue_open(t->ctx, &options, &t->queue);
+
+    if (err == LAM_EDEVICE && !t->options->device) {
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "no device: the memory is without its workspaces");
+        lam_error_clear(t->ctx);
+        err = LAM_OK;
+    }
+    if (!err)
+        err = lam_host_init(&t->host, t->ctx, t->queue, LAM_F32);
+    if (!err)
+        err = open_session(t);
+    if (!err && t->options->init && !t->options->resume)
+        err = fill_from_file(t);
+    if (!err)
+        err = read_regularize(t);
+    return err ? err : lam_trainer_apply_schedule(t, INT64_MAX);
+}
+
 int lam_trainer_open(struct lam_trainer *t)
 {
     int err;
@@ -523,6 +556,8 @@ int lam_trainer_open(struct lam_trainer *t)
         err = read_sections(t);
     if (!err)
         err = open_data(t);
+    if (!err && t->options->plan)
+        return open_dry(t);
     if (!err)
         err = open_device(t);
     if (!err)

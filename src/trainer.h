@@ -39,6 +39,7 @@ struct lam_trainer {
     int loss, input, target;        // values
     int height, width;              // of a crop
     int micro_batch, n_micro;       // images in one, how many of them
+    struct lam_memory memory;       // as planned
     double *losses;                 // by micro-batch, of the last step
     bool is_stopping;               // all ranks end after this step
     bool grows;                     // the next epoch has other crops

@@ -60,6 +60,7 @@ counted([sys.executable, root / "tests/run/tune.py", build,
 counted([sys.executable, root / "tests/run/hostile.py", build])
 counted([sys.executable, root / "tests/run/doctor.py", build])
 counted([sys.executable, root / "tests/run/comfort.py", build])
+counted([sys.executable, root / "tests/run/json_output.py", build])
 counted([sys.executable, root / "tests/run/networks.py", build])
 counted([sys.executable, root / "tests/run/report.py", build])
 counted([sys.executable, root / "tests/run/cells.py", build])

@@ -12,6 +12,7 @@
 int cmd_bench(struct lam_context *ctx, int argc, char **argv);
 int cmd_check(struct lam_context *ctx, int argc, char **argv);
 int cmd_checkerboard(struct lam_context *ctx, int argc, char **argv);
+int cmd_compare(struct lam_context *ctx, int argc, char **argv);
 int cmd_data(struct lam_context *ctx, int argc, char **argv);
 int cmd_devices(struct lam_context *ctx, int argc, char **argv);
 int cmd_doctor(struct lam_context *ctx, int argc, char **argv);

@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "data.h"
+#include "data_check.h"
 #include "data_convert.h"
 #include "data_import.h"
 #include "data_shift.h"
@@ -83,222 +84,6 @@ static int make_phantoms(struct lam_context *ctx, const char *out,
     return err;
 }
 
-static const char *const split_names[] = {"train", "val", "test"};
-
-struct image_stats {
-    double share; // of foreground
-    int highest;  // label
-    double white; // highest grey, of 65535
-    uint64_t hash;
-};
-
-static int look(struct lam_dataset *d, enum lam_split split, int i,
-                struct image_stats *stats)
-{
-    const struct lam_intensity raw = {.low = 0, .high = 1, .mean = 0, .std = 1};
-    float *image, *mask;
-    int height, width;
-    const int err =
-        lam_dataset_read(d, split, i, &raw, &image, &mask, &height, &width);
-    const int64_t n = err ? 0 : (int64_t)height * width;
-
-    *stats = (struct image_stats){.hash = 1};
-    for (int64_t k = 0; k < n; k++) {
-        stats->hash = lam_rng_bits(stats->hash, (uint64_t)image[k]);
-        if ((double)image[k] > stats->white)
-            stats->white = (double)image[k];
-        if (mask && mask[k] > 0) {
-            stats->share += 1.0 / (double)n;
-            if (mask[k] > (float)stats->highest)
-                stats->highest = (int)mask[k];
-        }
-    }
-    free(image);
-    free(mask);
-    return err;
-}
-
-static void print_problem(void *problems, const char *problem)
-{
-    printf("%s\n", problem);
-    ++*(int *)problems;
-}
-
-// How the greys are stored; 10 to 14 bits often lie in 16.
-static void print_depths(struct lam_dataset *d, const struct image_stats *stats)
-{
-    const int n = lam_dataset_count(d, LAM_SPLIT_ALL);
-    int n_wide = 0, n_bare = 0, bits = 1;
-    double white = 0.0;
-
-    for (int i = 0; i < n; i++) {
-        const struct lam_sample_info *info =
-            lam_dataset_info(d, LAM_SPLIT_ALL, i);
-
-        n_bare += !info->mask_path && info->image_path;
-        n_wide += info->bits == 16;
-        if (info->bits == 16 && stats[i].white > white)
-            white = stats[i].white;
-    }
-    while (white >= (double)(1 << bits))
-        bits++;
-    printf("%d images of 8 bits, %d of 16", n - n_wide, n_wide);
-    if (n_wide)
-        printf(" (up to %.0f: %d bits are used)", white, bits);
-    printf(", %d without a mask\n", n_bare);
-}
-
-static int check(struct lam_context *ctx, const char *path)
-{
-    struct lam_dataset *d;
-    int problems = 0, empty = 0, n;
-    int err = lam_dataset_open_rest(ctx, path, print_problem, &problems, &d);
-    struct image_stats *stats;
-
-    if (err)
-        return err;
-    n = lam_dataset_count(d, LAM_SPLIT_ALL);
-    stats = calloc((size_t)n, sizeof(*stats));
-    if (!stats) {
-        lam_dataset_close(d);
-        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
-    }
-    for (int i = 0; i < n; i++) {
-        const struct lam_sample_info *a = lam_dataset_info(d, LAM_SPLIT_ALL, i);
-
-        if (look(d, LAM_SPLIT_ALL, i, &stats[i])) {
-            printf("%s\n", ctx->error);
-            lam_error_clear(ctx);
-            problems++;
-            continue;
-        }
-        empty += stats[i].share == 0.0;
-        for (int j = 0; j < i; j++) {
-            const struct lam_sample_info *b =
-                lam_dataset_info(d, LAM_SPLIT_ALL, j);
-
-            if (stats[i].hash == stats[j].hash && a->split != b->split) {
-                printf("%s (%s) and %s (%s) have the same pixels\n", a->name,
-                       split_names[a->split], b->name, split_names[b->split]);
-                problems++;
-            }
-            if (a->split != b->split && strcmp(a->patient, b->patient) == 0) {
-                printf("patient %s is in %s (%s) and in %s (%s)\n", a->patient,
-                       split_names[a->split], a->name, split_names[b->split],
-                       b->name);
-                problems++;
-                break;
-            }
-        }
-    }
-    if (stats)
-        print_depths(d, stats);
-    printf("%d images, %d without foreground, %d problems\n", n, empty,
-           problems);
-    free(stats);
-    lam_dataset_close(d);
-    return problems
-               ? lam_fail(ctx, LAM_EDATA, "%d problems in %s", problems, path)
-               : LAM_OK;
-}
-
-// Mean Dice of "grey above t" for each of 256 thresholds.
-static int dice_by_threshold(struct lam_dataset *d, enum lam_split split,
-                             double *dice)
-{
-    const struct lam_intensity raw = {
-        .low = 0, .high = 257, .mean = 0, .std = 1};
-    const int n = lam_dataset_count(d, split);
-    int err = LAM_OK;
-
-    memset(dice, 0, 256 * sizeof(*dice));
-    for (int i = 0; i < n && !err; i++) {
-        int64_t all[257] = {0}, hit[257] = {0}, positives = 0;
-        float *image, *mask;
-        int height, width;
-
-        err =
-            lam_dataset_read(d, split, i, &raw, &image, &mask, &height, &width);
-        for (int64_t k = 0; !err && mask && k < (int64_t)height * width; k++) {
-            const int v = (int)image[k];
-
-            all[v]++;
-            hit[v] += mask[k] > 0;
-            positives += mask[k] > 0;
-        }
-        for (int t = 255; t >= 0; t--) {
-            all[t] += all[t + 1];
-            hit[t] += hit[t + 1];
-        }
-        for (int t = 0; t < 256; t++)
-            dice[t] +=
-                (all[t + 1] + positives ? 2.0 * (double)hit[t + 1] /
-                                              (double)(all[t + 1] + positives)
-                                        : 1.0) /
-                n;
-        free(image);
-        free(mask);
-    }
-    return err;
-}
-
-static int print_threshold(struct lam_dataset *d)
-{
-    double dice[3][256];
-    int best = 0, err = LAM_OK;
-
-    for (int s = 0; s < 3 && !err; s++)
-        err = dice_by_threshold(d, (enum lam_split)s, dice[s]);
-    if (err)
-        return err;
-    for (int t = 1; t < 256; t++)
-        if (dice[0][t] > dice[0][best])
-            best = t;
-    printf("best grey threshold on train: above %d of 255; mean Dice train "
-           "%.3f, val %.3f, test %.3f\n",
-           best, dice[0][best], dice[1][best], dice[2][best]);
-    return LAM_OK;
-}
-
-static int stats(struct lam_context *ctx, const char *path)
-{
-    struct lam_dataset *d;
-    struct lam_intensity in = {0};
-    int err = lam_dataset_open(ctx, path, &d);
-
-    if (err)
-        return err;
-    for (int s = 0; s < 3 && !err; s++) {
-        const int n = lam_dataset_count(d, (enum lam_split)s);
-        double share = 0.0, least = 1.0, most = 0.0;
-        int highest = 0;
-
-        for (int i = 0; i < n && !err; i++) {
-            struct image_stats one;
-
-            err = look(d, (enum lam_split)s, i, &one);
-            share += one.share / n;
-            least = one.share < least ? one.share : least;
-            most = one.share > most ? one.share : most;
-            highest = one.highest > highest ? one.highest : highest;
-        }
-        if (n && !err)
-            printf("%-5s %5d images, foreground %.4f on average (%.4f to "
-                   "%.4f), labels 0 to %d\n",
-                   split_names[s], n, share, least, most, highest);
-    }
-    if (!err)
-        err = lam_dataset_measure(d, &in);
-    if (!err) {
-        printf("intensity of train: %.0f to %.0f of 65535, mean %.4f, standard "
-               "deviation %.4f of that range\n",
-               in.low, in.high, in.mean, in.std);
-        err = print_threshold(d);
-    }
-    lam_dataset_close(d);
-    return err;
-}
-
 static bool parse_choice(const char *text, const char *const *names,
                          int32_t *index)
 {
@@ -356,8 +141,11 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
     const char *stride = NULL, *bright = NULL, *dark = NULL, *mean = NULL;
     const char *variance = NULL;
     struct data_tiles tiles;
+    int is_json = 0;
     struct data_changes changes = {0};
     const struct option_row rows[] = {
+        {"--json", NULL, "check, stats, shift: for programs", &is_json, NULL,
+         NULL, NULL},
         {"--count", "N", "images to make (40)", NULL, &count_text, NULL, NULL},
         {"--size", "S", "their side in pixels (256)", NULL, &size_text, NULL,
          NULL},
@@ -403,9 +191,9 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
     if (err || done)
         return err;
     if (n == 2 && strcmp(rest[0], "check") == 0)
-        return check(ctx, rest[1]);
+        return data_check(ctx, rest[1], is_json);
     if (n == 2 && strcmp(rest[0], "stats") == 0)
-        return stats(ctx, rest[1]);
+        return data_stats(ctx, rest[1], is_json);
     if (n == 3 && strcmp(rest[0], "convert") == 0) {
         err = parse_changes(ctx, scale_text, rule_text, companding, border,
                             &changes);
@@ -420,7 +208,7 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         return err ? err : data_tile(ctx, rest[1], rest[2], &changes, &tiles);
     }
     if (n > 2 && strcmp(rest[0], "shift") == 0)
-        return data_shift(ctx, rest + 1, n - 1, svg);
+        return data_shift(ctx, rest + 1, n - 1, svg, is_json);
     if (n == 4 && strcmp(rest[0], "import") == 0) {
         err = parse_changes(ctx, scale_text, rule_text, companding, border,
                             &changes);

@@ -139,32 +139,32 @@ static void print_details(const struct lam_device_row *rows, int n)
 
 static void print_json(const struct lam_device_row *rows, int n)
 {
-    printf("[");
+    struct lam_json j;
+
+    lam_json_begin(&j, stdout);
+    lam_json_list(&j, "devices");
     for (int i = 0; i < n; i++) {
         const struct lam_device_row *r = &rows[i];
-        const struct {
-            const char *key, *value;
-        } texts[] = {{"name", r->name},       {"platform", r->platform},
-                     {"vendor", r->vendor},   {"driver", r->driver},
-                     {"version", r->version}, {"type", kind_of(r)},
-                     {"problem", r->problem}};
 
-        printf("%s\n  {\"index\": %d", i ? "," : "", r->index);
-        for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++) {
-            printf(", \"%s\": ", texts[k].key);
-            lam_json_text(stdout, texts[k].value);
-        }
-        printf(", \"compute_units\": %d, \"vector_width\": %d, \"fp64\": %s, "
-               "\"local_bytes\": %lld, \"max_work_group\": %lld, "
-               "\"max_alloc_bytes\": %lld, \"global_bytes\": %lld}",
-               r->info.compute_units, r->info.vector_width,
-               r->info.has_f64 ? "true" : "false",
-               (long long)r->info.local_bytes,
-               (long long)r->info.max_work_group,
-               (long long)r->info.max_alloc_bytes,
-               (long long)r->info.global_bytes);
+        lam_json_object(&j, NULL);
+        lam_json_int(&j, "index", r->index);
+        lam_json_text(&j, "name", r->name);
+        lam_json_text(&j, "platform", r->platform);
+        lam_json_text(&j, "vendor", r->vendor);
+        lam_json_text(&j, "driver", r->driver);
+        lam_json_text(&j, "version", r->version);
+        lam_json_text(&j, "type", kind_of(r));
+        lam_json_text(&j, "problem", r->problem[0] ? r->problem : NULL);
+        lam_json_int(&j, "compute_units", r->info.compute_units);
+        lam_json_int(&j, "vector_width", r->info.vector_width);
+        lam_json_bool(&j, "fp64", r->info.has_f64);
+        lam_json_int(&j, "local_bytes", r->info.local_bytes);
+        lam_json_int(&j, "max_work_group", r->info.max_work_group);
+        lam_json_int(&j, "max_alloc_bytes", r->info.max_alloc_bytes);
+        lam_json_int(&j, "global_bytes", r->info.global_bytes);
+        lam_json_close(&j);
     }
-    printf("\n]\n");
+    lam_json_end(&j);
 }
 
 int cmd_devices(struct lam_context *ctx, int argc, char **argv)

@@ -10,7 +10,6 @@
 #include "device_check.h"
 #include "devices.h"
 #include "doctor.h"
-#include "json.h"
 
 enum { MAX_CHECK_SECONDS = 300 };
 
@@ -26,14 +25,13 @@ void doctor_say(struct doctor *d, enum doctor_state state, const char *what,
     va_end(args);
     d->n_warnings += state == DOCTOR_WARNING;
     d->n_failed += state == DOCTOR_FAILED;
-    if (d->is_json) {
-        printf("%s\n  {\"what\": ", d->n ? "," : "");
-        lam_json_text(stdout, what);
-        printf(", \"state\": \"%s\", \"text\": ", names[state]);
-        lam_json_text(stdout, text);
-        printf(", \"advice\": ");
-        lam_json_text(stdout, advice ? advice : "");
-        printf("}");
+    if (d->json) {
+        lam_json_object(d->json, NULL);
+        lam_json_text(d->json, "what", what);
+        lam_json_text(d->json, "state", names[state]);
+        lam_json_text(d->json, "text", text);
+        lam_json_text(d->json, "advice", advice);
+        lam_json_close(d->json);
     } else {
         printf("%-8s %-12s %s\n", names[state], what, text);
         if (advice)
@@ -139,6 +137,7 @@ int cmd_doctor(struct lam_context *ctx, int argc, char **argv)
         "functions are in units in the\nlast place (ULP). Exits 3 if anything "
         "failed. lamina selftest proves every kernel.\n";
     struct doctor d = {.ctx = ctx};
+    struct lam_json json;
     int n, is_json = 0, err;
     const struct option_row rows[] = {
         {"--json", NULL, "for programs", &is_json, NULL, NULL, NULL}, {0}};
@@ -147,19 +146,24 @@ int cmd_doctor(struct lam_context *ctx, int argc, char **argv)
     err = options_parse(ctx, argc, argv, usage, rows, NULL, 0, &n, &done);
     if (err || done)
         return err;
-    d.is_json = is_json;
-    if (is_json)
-        printf("{\"checks\": [");
+    if (is_json) {
+        d.json = &json;
+        lam_json_begin(&json, stdout);
+        lam_json_list(&json, "checks");
+    }
     doctor_drivers(&d);
     doctor_permissions(&d);
     doctor_machine(&d);
     check_devices(&d);
-    if (is_json)
-        printf("\n], \"warnings\": %d, \"failed\": %d}\n", d.n_warnings,
-               d.n_failed);
-    else
+    if (is_json) {
+        lam_json_close(&json);
+        lam_json_int(&json, "warnings", d.n_warnings);
+        lam_json_int(&json, "failed", d.n_failed);
+        lam_json_end(&json);
+    } else {
         printf("%d checks, %d warnings, %d failed\n", d.n, d.n_warnings,
                d.n_failed);
+    }
     return d.n_failed ? lam_fail(ctx, LAM_EDEVICE, "%d of %d checks failed",
                                  d.n_failed, d.n)
                       : LAM_OK;

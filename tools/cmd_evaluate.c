@@ -9,9 +9,12 @@
 #include "cells.h"
 #include "cmd.h"
 #include "file.h"
+#include "json.h"
 #include "overlay.h"
 #include "param.h"
+#include "progress.h"
 #include "sweep.h"
+#include "talk.h"
 #include "trained.h"
 
 struct job {
@@ -22,7 +25,8 @@ struct job {
     FILE *csv;
     struct lam_sweep *sweep; // NULL: no curve is wanted
     const char *overlays;
-    bool is_val; // a threshold may be chosen on it
+    bool is_val;           // a threshold may be chosen on it
+    struct lam_json *json; // NULL: a table for people
 };
 
 static void print_csv(FILE *csv, const char *name,
@@ -89,10 +93,40 @@ static int write_curve(struct job *job, const char *path)
         fprintf(file, "\n");
     }
     err = lam_file_close(job->ctx, file, path);
-    if (!err)
+    if (!err && !job->json)
         printf("average precision of all pixels %.4f\n",
                lam_sweep_average_precision(job->sweep));
     return err;
+}
+
+static void scores_json(struct lam_json *j, const char *key,
+                        const struct lam_scores *s)
+{
+    lam_json_object(j, key);
+    lam_json_real(j, "dice", s->dice);
+    lam_json_real(j, "iou", s->iou);
+    lam_json_real(j, "precision", s->precision);
+    lam_json_real(j, "recall", s->recall);
+    lam_json_real(j, "accuracy", s->accuracy);
+    lam_json_real(j, "mean_iou", s->mean_iou);
+    lam_json_close(j);
+}
+
+static void image_json(struct lam_json *j, const char *name,
+                       const struct lam_image_metrics *m)
+{
+    lam_json_object(j, NULL);
+    lam_json_text(j, "name", name);
+    lam_json_real(j, "dice", m->scores.dice);
+    lam_json_real(j, "iou", m->scores.iou);
+    lam_json_real(j, "precision", m->scores.precision);
+    lam_json_real(j, "recall", m->scores.recall);
+    lam_json_real(j, "accuracy", m->scores.accuracy);
+    lam_json_int(j, "tp", m->counts.tp);
+    lam_json_int(j, "fp", m->counts.fp);
+    lam_json_int(j, "fn", m->counts.fn);
+    lam_json_int(j, "tn", m->counts.tn);
+    lam_json_close(j);
 }
 
 static int evaluate_one(struct job *job, enum lam_split split, int i)
@@ -123,6 +157,8 @@ static int evaluate_one(struct job *job, enum lam_split split, int i)
     }
     if (!err && job->sweep)
         err = sweep_one(job, mask, height, width, &map);
+    if (!err && job->json)
+        image_json(job->json, info->name, &one);
     if (!err && job->csv)
         print_csv(job->csv, info->name, &one);
     if (!err && job->overlays)
@@ -138,6 +174,29 @@ static void print_scores(const char *name, const struct lam_scores *s)
 {
     printf("%-28s %7.4f %7.4f %9.4f %7.4f %8.4f %8.4f\n", name, s->dice, s->iou,
            s->precision, s->recall, s->accuracy, s->mean_iou);
+}
+
+static void result_json(const struct job *job)
+{
+    struct lam_json *j = job->json;
+    struct lam_metrics_result r;
+
+    lam_metrics_result(job->metrics, &r);
+    lam_json_close(j);
+    lam_json_int(j, "n_images", r.n_images);
+    lam_json_int(j, "n_with_foreground", r.n_positive);
+    lam_json_real(j, "threshold", job->trained.metrics.threshold);
+    scores_json(j, "mean", &r.mean);
+    scores_json(j, "mean_with_foreground", &r.positive);
+    scores_json(j, "pooled", &r.pooled);
+    scores_json(j, "by_image_rule", &r.image);
+    if (job->is_val && r.best_threshold > 0.0) {
+        lam_json_real(j, "best_threshold", r.best_threshold);
+        lam_json_real(j, "best_mean_dice", r.best_dice);
+    }
+    if (job->sweep)
+        lam_json_real(j, "average_precision",
+                      lam_sweep_average_precision(job->sweep));
 }
 
 static void print_result(const struct job *job)
@@ -175,6 +234,7 @@ static int open_csv(struct job *job, const char *path)
 static int run(struct job *job, const char *data, enum lam_split split,
                const char *csv)
 {
+    struct lam_meter meter;
     int n, err = lam_dataset_open(job->ctx, data, &job->dataset);
 
     if (!err)
@@ -185,11 +245,17 @@ static int run(struct job *job, const char *data, enum lam_split split,
     if (!err && n == 0)
         err = lam_fail(job->ctx, LAM_EDATA, "%s has no image in this split",
                        data);
-    for (int i = 0; i < n && !err; i++)
+    lam_meter_start(&meter, !talk_shows_progress(), 0, n);
+    for (int i = 0; i < n && !err; i++) {
         err = evaluate_one(job, split, i);
+        lam_meter_count(&meter, i + 1, "images");
+    }
+    lam_meter_clear(&meter);
     if (job->csv && fclose(job->csv) && !err)
         err = lam_fail(job->ctx, LAM_EFILE, "%s cannot be written", csv);
-    if (!err)
+    if (!err && job->json)
+        result_json(job);
+    else if (!err)
         print_result(job);
     return err;
 }
@@ -204,7 +270,8 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
     const char *data = NULL, *split_text = "test", *threshold = NULL;
     const char *csv = NULL, *curve = NULL, *device = NULL, *rest[1];
     struct job job = {.ctx = ctx};
-    int no_tuning = 0, own_statistics = 0, flips = 0;
+    int no_tuning = 0, own_statistics = 0, flips = 0, is_json = 0;
+    struct lam_json document;
     const struct option_row rows[] = {
         {"--data", "PATH", "the data set (the one trained on)", NULL, &data,
          NULL, NULL},
@@ -218,6 +285,8 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
          &curve, NULL, NULL},
         {"--overlays", "DIR", "a picture per image", NULL, &job.overlays, NULL,
          NULL},
+        {"--json", NULL, "for programs, with a member per image", &is_json,
+         NULL, NULL, NULL},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
         {"--own-statistics", NULL,
@@ -261,10 +330,21 @@ int cmd_evaluate(struct lam_context *ctx, int argc, char **argv)
         if (!job.sweep)
             err = lam_fail(ctx, LAM_EMEMORY, "out of memory");
     }
+    if (!err && is_json) {
+        job.json = &document;
+        lam_json_begin(job.json, stdout);
+        lam_json_text(job.json, "checkpoint", rest[0]);
+        lam_json_text(job.json, "data",
+                      data ? data : job.trained.checkpoint.data);
+        lam_json_text(job.json, "split", split_text);
+        lam_json_list(job.json, "images");
+    }
     if (!err)
         err = run(&job, data ? data : job.trained.checkpoint.data, split, csv);
     if (!err && curve)
         err = write_curve(&job, curve);
+    if (job.json)
+        lam_json_end(job.json);
     free(job.sweep);
     lam_metrics_destroy(job.metrics);
     lam_dataset_close(job.dataset);

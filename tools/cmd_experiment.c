@@ -5,6 +5,7 @@
 
 #include "cmd.h"
 #include "experiment.h"
+#include "json.h"
 #include "param.h"
 
 static int print_file(struct lam_context *ctx, const char *folder,
@@ -23,8 +24,30 @@ static int print_file(struct lam_context *ctx, const char *folder,
     return LAM_OK;
 }
 
+static void print_json(const struct experiment *e)
+{
+    struct lam_json j;
+
+    lam_json_begin(&j, stdout);
+    lam_json_text(&j, "name", e->name);
+    lam_json_list(&j, "runs");
+    for (int r = 0; r < e->n_runs; r++)
+        for (int s = 0; s < e->n_seeds; s++) {
+            const struct experiment_result *result = experiment_result(e, r, s);
+
+            lam_json_object(&j, NULL);
+            lam_json_text(&j, "run", e->runs[r].name);
+            lam_json_int(&j, "seed", e->seeds[s]);
+            for (int i = 0; i < result->n; i++)
+                lam_json_real(&j, result->numbers[i].name,
+                              result->numbers[i].value);
+            lam_json_close(&j);
+        }
+    lam_json_end(&j);
+}
+
 // Seed by seed, so that what is there when it is stopped can be compared.
-static int run_all(struct experiment *e)
+static int run_all(struct experiment *e, bool is_json)
 {
     int n = 0, err;
 
@@ -43,7 +66,9 @@ static int run_all(struct experiment *e)
         }
     if (!err)
         err = experiment_charts(e);
-    return err ? err : print_file(e->ctx, e->out, "results.md");
+    if (!err && is_json)
+        print_json(e);
+    return err || is_json ? err : print_file(e->ctx, e->out, "results.md");
 }
 
 int cmd_experiment(struct lam_context *ctx, int argc, char **argv)
@@ -60,7 +85,7 @@ int cmd_experiment(struct lam_context *ctx, int argc, char **argv)
     const char *sets[EXPERIMENT_MAX_SETS], *device = NULL;
     struct experiment e = {.ctx = ctx};
     char folder[1000];
-    int n_sets = 0, n_rest;
+    int n_sets = 0, n_rest, is_json = 0;
     const struct option_row rows[] = {
         {"--data", "PATH", "the data set", NULL, &data, NULL, NULL},
         {"--out", "DIR", "where the runs go (runs/NAME)", NULL, &out, NULL,
@@ -69,6 +94,7 @@ int cmd_experiment(struct lam_context *ctx, int argc, char **argv)
          NULL, NULL, sets, &n_sets},
         {"--seeds", "N", "only the first N seeds of the file", NULL, &seeds,
          NULL, NULL},
+        {"--json", NULL, "for programs", &is_json, NULL, NULL, NULL},
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
         {0}};
@@ -100,7 +126,7 @@ int cmd_experiment(struct lam_context *ctx, int argc, char **argv)
         e.n_seeds = seeds && n < e.n_seeds ? (int)n : e.n_seeds;
         if (!out)
             mkdir("runs", 0777);
-        err = run_all(&e);
+        err = run_all(&e, is_json);
     }
     experiment_free(&e);
     return err;

@@ -7,31 +7,78 @@
 #include "blueprint.h"
 #include "cmd.h"
 #include "fuse.h"
+#include "memory_json.h"
 #include "shape.h"
 
-static void print_table(const struct lam_graph *graph)
+// Each part as a table, or into json where that is not NULL.
+static void print_layer(struct lam_json *json, const struct lam_node *node)
 {
-    double macs = 0.0;
+    const struct lam_shape *out = &node->shapes.out[0];
+    char shape[80];
 
-    printf("%-24s %-18s %-20s %12s %12s %9s\n", "layer", "type", "output",
-           "parameters", "MMACs", "MiB");
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const struct lam_node *node = &graph->nodes[i];
-        char shape[80];
-
-        macs += node->shapes.macs;
+    if (!json) {
         printf("%-24s %-18s %-20s %12" PRId64 " %12.2f %9.2f\n", node->name,
                node->layer.type->name,
-               lam_shape_print(&node->shapes.out[0], shape, sizeof(shape)),
+               lam_shape_print(out, shape, sizeof(shape)),
                lam_node_parameters(node), node->shapes.macs / 1e6,
-               (double)lam_shape_bytes(&node->shapes.out[0]) / 0x1p20);
+               (double)lam_shape_bytes(out) / 0x1p20);
+        return;
     }
-    printf("%d layers, %" PRId64 " parameters, %.3f GMACs\n", graph->n_nodes,
-           lam_graph_parameters(graph, false), macs / 1e9);
+    lam_json_object(json, NULL);
+    lam_json_text(json, "name", node->name);
+    lam_json_text(json, "type", node->layer.type->name);
+    lam_json_list(json, "output");
+    for (int i = 0; i < out->rank; i++)
+        lam_json_int(json, NULL, out->dim[i]);
+    lam_json_close(json);
+    lam_json_int(json, "parameters", lam_node_parameters(node));
+    lam_json_real(json, "macs", node->shapes.macs);
+    lam_json_int(json, "output_bytes", (int64_t)lam_shape_bytes(out));
+    lam_json_close(json);
+}
+
+static void print_layers(struct lam_json *json, const struct lam_graph *graph)
+{
+    const int64_t parameters = lam_graph_parameters(graph, false);
+    double macs = 0.0;
+
+    if (json)
+        lam_json_list(json, "layers");
+    else
+        printf("%-24s %-18s %-20s %12s %12s %9s\n", "layer", "type", "output",
+               "parameters", "MMACs", "MiB");
+    for (int i = 0; i < graph->n_nodes; i++) {
+        print_layer(json, &graph->nodes[i]);
+        macs += graph->nodes[i].shapes.macs;
+    }
+    if (json) {
+        lam_json_close(json);
+        lam_json_int(json, "parameters", parameters);
+        lam_json_real(json, "macs", macs);
+    } else {
+        printf("%d layers, %" PRId64 " parameters, %.3f GMACs\n",
+               graph->n_nodes, parameters, macs / 1e9);
+    }
+}
+
+static void print_one_merged(struct lam_json *json, const struct lam_node *node)
+{
+    if (!json) {
+        printf("merged: %-16s %d layers run as one %s of %.2f MMACs\n",
+               node->name, node->n_merged + 1, node->layer.type->name,
+               node->shapes.macs / 1e6);
+        return;
+    }
+    lam_json_object(json, NULL);
+    lam_json_text(json, "name", node->name);
+    lam_json_text(json, "type", node->layer.type->name);
+    lam_json_int(json, "layers", node->n_merged + 1);
+    lam_json_real(json, "macs", node->shapes.macs);
+    lam_json_close(json);
 }
 
 // What the core makes of the layers when it trains.
-static int print_merged(struct blueprint *b)
+static int print_merged(struct lam_json *json, struct blueprint *b)
 {
     double before = 0.0, after = 0.0;
     int err;
@@ -41,14 +88,20 @@ static int print_merged(struct blueprint *b)
     err = lam_graph_fuse(&b->graph, &b->loss, 1);
     if (err)
         return err;
+    if (json)
+        lam_json_list(json, "merged");
     for (int i = 0; i < b->graph->n_nodes; i++) {
         const struct lam_node *node = &b->graph->nodes[i];
 
         after += node->shapes.macs;
         if (node->n_merged)
-            printf("merged: %-16s %d layers run as one %s of %.2f MMACs\n",
-                   node->name, node->n_merged + 1, node->layer.type->name,
-                   node->shapes.macs / 1e6);
+            print_one_merged(json, node);
+    }
+    if (json) {
+        lam_json_close(json);
+        lam_json_int(json, "running_layers", b->graph->n_nodes);
+        lam_json_real(json, "running_macs", after);
+        return LAM_OK;
     }
     printf("as it runs: %d layers, %.3f GMACs", b->graph->n_nodes, after / 1e9);
     printf(after < before ? ", %.1f %% fewer\n" : "\n",
@@ -56,7 +109,7 @@ static int print_merged(struct blueprint *b)
     return LAM_OK;
 }
 
-static int print_memory(struct lam_context *ctx, const struct blueprint *b,
+static int print_memory(struct lam_json *json, const struct blueprint *b,
                         int batch)
 {
     const char *optimizer = lam_model_get(b->model, "optimizer", "type");
@@ -73,7 +126,10 @@ static int print_memory(struct lam_context *ctx, const struct blueprint *b,
 
     if (err || b->loss < 0)
         return err;
-    (void)ctx;
+    if (json) {
+        memory_json(json, "training_memory", &m);
+        return LAM_OK;
+    }
     printf("training memory at batch %d, without a device's workspaces: %.1f "
            "MiB\n  activations %.1f in %d buffers, weights %.1f, gradients "
            "%.1f, optimiser %.1f\n",
@@ -83,6 +139,25 @@ static int print_memory(struct lam_context *ctx, const struct blueprint *b,
     return LAM_OK;
 }
 
+static int print_all(struct blueprint *b, int batch, bool is_json)
+{
+    struct lam_json document, *json = is_json ? &document : NULL;
+    int err;
+
+    if (json) {
+        lam_json_begin(json, stdout);
+        lam_json_text(json, "model", lam_model_name(b->model));
+        lam_json_int(json, "batch", batch);
+    }
+    print_layers(json, b->graph);
+    err = print_merged(json, b);
+    if (!err)
+        err = print_memory(json, b, batch);
+    if (json)
+        lam_json_end(json);
+    return err;
+}
+
 int cmd_inspect(struct lam_context *ctx, int argc, char **argv)
 {
     static const char usage[] =
@@ -90,11 +165,12 @@ int cmd_inspect(struct lam_context *ctx, int argc, char **argv)
         "Prints layers, output shapes, parameters, multiply-adds (one forward "
         "run of the\nbatch) and the training memory. Needs no device.\n";
     const char *sets[64], *file[1], *batch_text = "1";
-    int n_sets = 0, n, resolved = 0, err;
+    int n_sets = 0, n, resolved = 0, is_json = 0, err;
     const struct option_row rows[] = {
         {"--set", "NAME.KEY=VALUE", "override, may be repeated", NULL, NULL,
          sets, &n_sets},
         {"--batch", "N", "images (1)", NULL, &batch_text, NULL, NULL},
+        {"--json", NULL, "for programs", &is_json, NULL, NULL, NULL},
         {"--resolved", NULL, "print the file with blocks expanded instead",
          &resolved, NULL, NULL, NULL},
         {0}};
@@ -120,11 +196,7 @@ int cmd_inspect(struct lam_context *ctx, int argc, char **argv)
             err = lam_fail(ctx, LAM_EMEMORY, "out of memory");
         free(text);
     } else if (!err) {
-        print_table(b.graph);
-        err = print_merged(&b);
-    }
-    if (!err && !resolved) {
-        err = print_memory(ctx, &b, (int)batch);
+        err = print_all(&b, (int)batch, is_json);
     }
     blueprint_close(&b);
     return err;

@@ -47,7 +47,7 @@ int cmd_plugin(struct lam_context *ctx, int argc, char **argv)
         "  lamina plugin new swish && cd swish\n"
         "  meson setup build && meson test -C build\n";
     const char *out = NULL, *device = NULL;
-    int is_verbose = 0, no_device = 0;
+    int is_verbose = 0, no_device = 0, is_json = 0;
     const struct option_row rows[] = {
         {"--out", "DIR", "where to make the folder (NAME)", NULL, &out, NULL,
          NULL},
@@ -55,7 +55,9 @@ int cmd_plugin(struct lam_context *ctx, int argc, char **argv)
          NULL, NULL},
         {"--no-device", NULL, "check only what needs no device", &no_device,
          NULL, NULL, NULL},
-        {"--verbose", NULL, "name every check", &is_verbose, NULL, NULL, NULL},
+        {"--verbose", NULL, "name every check (-v)", &is_verbose, NULL, NULL,
+         NULL},
+        {"--json", NULL, "check: for programs", &is_json, NULL, NULL, NULL},
         {0}};
     const char *rest[2];
     bool done;
@@ -67,7 +69,8 @@ int cmd_plugin(struct lam_context *ctx, int argc, char **argv)
     if (n == 2 && strcmp(rest[0], "new") == 0)
         return plugin_new(ctx, rest[1], out);
     if (n == 2 && strcmp(rest[0], "check") == 0)
-        return plugin_check(ctx, rest[1], device, no_device, is_verbose);
+        return plugin_check(ctx, rest[1], device, no_device, is_verbose,
+                            is_json);
     if (n == 1 && strcmp(rest[0], "list") == 0)
         return list(ctx);
     return lam_fail(ctx, LAM_EUSAGE,

@@ -12,9 +12,9 @@ int plugin_new(struct lam_context *ctx, const char *name, const char *out);
 void plugin_print(const struct lam_plugin *plugin);
 
 // Prints one line a failure (a check, if verbose), hints, and the closing line
-// "N passed, N failed, N skipped". Runs the plugin in a child process, so that
-// a crash is one more failure. LAM_EPLUGIN if anything failed.
+// "N passed, N failed, N skipped", or JSON. Runs the plugin in a child process,
+// so that a crash is one more failure. LAM_EPLUGIN if anything failed.
 int plugin_check(struct lam_context *ctx, const char *path, const char *device,
-                 bool no_device, bool is_verbose);
+                 bool no_device, bool is_verbose, bool is_json);
 
 #endif

@@ -5,14 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "param.h"
 #include "selftest.h"
 
 static int is_verbose, is_tiny;
+static struct lam_json *json; // NULL: lines for people
 
 static void report(const char *name, const char *problem)
 {
-    if (problem[0])
+    if (json && (problem[0] || is_verbose)) {
+        lam_json_object(json, NULL);
+        lam_json_text(json, "case", name);
+        lam_json_text(json, "problem", problem[0] ? problem : NULL);
+        lam_json_close(json);
+    } else if (json)
+        return;
+    else if (problem[0])
         printf("FAILED %s\n    %s\n", name, problem);
     else if (is_verbose)
         printf("ok     %s\n", name);
@@ -69,6 +78,7 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
     const char *device = NULL, *op = NULL, *only = NULL, *exact = NULL;
     const char *batch = NULL, *seed = NULL, *files = NULL;
     const char *kernels = NULL;
+    int is_json = 0;
     const struct option_row rows[] = {
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
          NULL, NULL},
@@ -86,11 +96,15 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
          &is_tiny, NULL, NULL, NULL},
         {"--kernels", "FILE", "write which kernels were enqueued", NULL,
          &kernels, NULL, NULL},
-        {"--verbose", NULL, "name every case", &is_verbose, NULL, NULL, NULL},
+        {"--verbose", NULL, "name every case (-v)", &is_verbose, NULL, NULL,
+         NULL},
+        {"--json", NULL, "for programs: the cases that fail, with -v all",
+         &is_json, NULL, NULL, NULL},
         {0}};
     struct lam_selftest test = {.ctx = ctx, .only_case = -1, .report = report};
     struct lam_queue_options options = {.poison = true, .canary = true};
     struct lam_registry *registry = NULL;
+    struct lam_json document;
     bool done;
     int n_rest, err;
 
@@ -118,6 +132,11 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         err = lam_queue_open(ctx, &options, &test.queue);
     if (!err)
         err = lam_selftest_open(&test);
+    if (is_json) {
+        json = &document;
+        lam_json_begin(json, stdout);
+        lam_json_list(json, "cases");
+    }
     if (!err)
         err = run(&test, exact, batch, files, seed);
     if (!err && kernels)
@@ -125,12 +144,25 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
     lam_selftest_close(&test);
     lam_queue_close(test.queue);
     lam_registry_destroy(registry);
+    if (json) {
+        lam_json_close(json);
+        lam_json_int(json, "passed", test.passed);
+        lam_json_int(json, "failed", test.failed);
+        lam_json_int(json, "skipped", test.skipped);
+        lam_json_int(json, "gradients", test.n_gradients);
+        lam_json_int(json, "adjoints", test.n_adjoints);
+        lam_json_int(json, "variants", test.n_variants);
+        lam_json_text(json, "error", err ? ctx->error : NULL);
+        lam_json_end(json);
+    }
     if (err)
         return err;
-    printf("among them %d gradients in double, %d adjoints, %d variants\n",
-           test.n_gradients, test.n_adjoints, test.n_variants);
-    printf("%d passed, %d failed, %d skipped\n", test.passed, test.failed,
-           test.skipped);
+    if (!json) {
+        printf("among them %d gradients in double, %d adjoints, %d variants\n",
+               test.n_gradients, test.n_adjoints, test.n_variants);
+        printf("%d passed, %d failed, %d skipped\n", test.passed, test.failed,
+               test.skipped);
+    }
     if (test.failed)
         return lam_fail(ctx, LAM_ERUN, "%d cases failed", test.failed);
     return test.passed ? LAM_OK : lam_fail(ctx, LAM_ERUN, "no case was run");

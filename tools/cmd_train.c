@@ -1,4 +1,5 @@
 // lamina train - trains a model on a data set.
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -7,6 +8,8 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "json.h"
+#include "memory_json.h"
 #include "param.h"
 #include "ranks.h"
 #include "run_folder.h"
@@ -134,6 +137,72 @@ static int train_as_rank(struct lam_context *ctx,
     return status;
 }
 
+static void print_plan(const struct lam_train_plan *p)
+{
+    const int64_t first = p->first_step, per_epoch = p->steps_per_epoch;
+
+    printf("%s: %d layers, %" PRId64 " parameters\n", p->model, p->layers,
+           p->parameters);
+    printf("data: %d train, %d val, %d test\n", p->n_train, p->n_val,
+           p->n_test);
+    printf("steps: %" PRId64 " to %" PRId64 ", %" PRId64
+           " an epoch, of %d images",
+           first + 1, p->steps, per_epoch, p->batch);
+    if (p->micro_batch < p->batch)
+        printf(" in micro-batches of %d", p->micro_batch);
+    printf("\nmemory: %.1f MiB: activations %.1f in %d buffers, weights %.1f, "
+           "gradients %.1f, optimiser %.1f, workspaces %.1f\n",
+           (double)p->memory.total / 0x1p20,
+           (double)p->memory.activations / 0x1p20, p->memory.n_slots,
+           (double)p->memory.weights / 0x1p20,
+           (double)p->memory.weight_grads / 0x1p20,
+           (double)p->memory.optimizer / 0x1p20,
+           (double)p->memory.workspace / 0x1p20);
+    printf("device: %s\nnothing was done: --dry-run\n",
+           p->device[0] ? p->device : "none");
+}
+
+static void plan_json(const struct lam_train_plan *p)
+{
+    struct lam_json j;
+
+    lam_json_begin(&j, stdout);
+    lam_json_text(&j, "model", p->model);
+    lam_json_int(&j, "layers", p->layers);
+    lam_json_int(&j, "parameters", p->parameters);
+    lam_json_int(&j, "n_train", p->n_train);
+    lam_json_int(&j, "n_val", p->n_val);
+    lam_json_int(&j, "n_test", p->n_test);
+    lam_json_int(&j, "batch", p->batch);
+    lam_json_int(&j, "micro_batch", p->micro_batch);
+    lam_json_int(&j, "first_step", p->first_step);
+    lam_json_int(&j, "steps", p->steps);
+    lam_json_int(&j, "steps_per_epoch", p->steps_per_epoch);
+    memory_json(&j, "memory", &p->memory);
+    lam_json_text(&j, "device", p->device[0] ? p->device : NULL);
+    lam_json_end(&j);
+}
+
+static int plan(struct lam_context *ctx, struct lam_train_options *o,
+                bool is_json)
+{
+    struct lam_train_plan p;
+    int err;
+
+    if (o->ranks || (o->device && strchr(o->device, ',')))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "--dry-run looks at one device, not at several");
+    err = choose_resume(o);
+    o->plan = &p;
+    if (!err)
+        err = lam_train(ctx, o);
+    if (!err && is_json)
+        plan_json(&p);
+    else if (!err)
+        print_plan(&p);
+    return err;
+}
+
 int cmd_train(struct lam_context *ctx, int argc, char **argv)
 {
     static const char usage[] =
@@ -150,7 +219,8 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
     char command[2000] = "lamina";
     struct lam_train_options o = {
         .sets = sets, .include = include, .exclude = exclude};
-    int n, explain = 0, no_fuse = 0, no_tuning = 0, err;
+    int n, explain = 0, dry_run = 0, is_json = 0, no_fuse = 0, no_tuning = 0,
+           err;
     const struct option_row rows[] = {
         {"--data", "PATH", "folder, manifest or phantom:COUNT:SIZE:SEED", NULL,
          &o.data, NULL, NULL},
@@ -176,6 +246,12 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
          NULL, NULL, NULL},
         {"--no-tuning", NULL, "ignore what lamina tune has measured",
          &no_tuning, NULL, NULL, NULL},
+        {"--dry-run", NULL,
+         "read all, print the plan, do nothing; needs no "
+         "device",
+         &dry_run, NULL, NULL, NULL},
+        {"--json", NULL, "the plan of --dry-run for programs", &is_json, NULL,
+         NULL, NULL},
         {"--explain", NULL, "print which kernels were taken and why", &explain,
          NULL, NULL, NULL},
         {"--timeout", "S", "give a hung device up after S seconds (300)", NULL,
@@ -198,6 +274,10 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
     o.explain = explain;
     o.no_fuse = no_fuse;
     o.no_tuning = no_tuning;
+    if (!ctx->code && is_json && !dry_run)
+        return lam_fail(ctx, LAM_EUSAGE, "--json goes with --dry-run");
+    if (!ctx->code && dry_run)
+        return plan(ctx, &o, is_json);
     is_rank = ranks_started(ctx);
     catch_signals(ctx);
     if (is_rank)

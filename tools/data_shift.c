@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "file.h"
+#include "json.h"
 #include "svg.h"
 
 enum { N_BINS = 256, MAX_SETS = 8 };
@@ -74,12 +75,19 @@ static int read_source(struct lam_context *ctx, const char *path,
     return err;
 }
 
+static double mean_of(const struct spread *s, int n)
+{
+    return s->sum / n;
+}
+
+static double deviation_of(const struct spread *s, int n)
+{
+    return sqrt(fmax(s->squares / n - mean_of(s, n) * mean_of(s, n), 0.0));
+}
+
 static void print_spread(const struct spread *s, int n)
 {
-    const double mean = s->sum / n;
-
-    printf(" %8.2f ± %-6.2f", mean,
-           sqrt(fmax(s->squares / n - mean * mean, 0.0)));
+    printf(" %8.2f ± %-6.2f", mean_of(s, n), deviation_of(s, n));
 }
 
 // Sum of the differences of the cumulated histograms.
@@ -125,8 +133,55 @@ static int write_chart(struct lam_context *ctx, const char *path,
     return lam_file_close(ctx, out, path);
 }
 
+static void spread_json(struct lam_json *j, const char *key,
+                        const struct spread *s, int n)
+{
+    lam_json_object(j, key);
+    lam_json_real(j, "mean", mean_of(s, n));
+    lam_json_real(j, "deviation", deviation_of(s, n));
+    lam_json_close(j);
+}
+
+static void print_json(const struct source *sources, int n)
+{
+    struct lam_json j;
+
+    lam_json_begin(&j, stdout);
+    lam_json_list(&j, "sets");
+    for (int i = 0; i < n; i++) {
+        const struct source *s = &sources[i];
+
+        lam_json_object(&j, NULL);
+        lam_json_text(&j, "data", s->path);
+        lam_json_int(&j, "images", s->n);
+        spread_json(&j, "mean", &s->mean, s->n);
+        spread_json(&j, "deviation", &s->deviation, s->n);
+        spread_json(&j, "least", &s->least, s->n);
+        spread_json(&j, "greatest", &s->greatest, s->n);
+        lam_json_real(&j, "shift", distance(&sources[0], s));
+        lam_json_close(&j);
+    }
+    lam_json_end(&j);
+}
+
+static void print_table(const struct source *sources, int n)
+{
+    printf("%6s  %-17s %-17s %-17s %-17s %8s\n", "images", "     mean",
+           "     deviation", "     least", "     greatest", "shift");
+    for (int i = 0; i < n; i++) {
+        const struct source *s = &sources[i];
+
+        printf("%6d ", s->n);
+        print_spread(&s->mean, s->n);
+        print_spread(&s->deviation, s->n);
+        print_spread(&s->least, s->n);
+        print_spread(&s->greatest, s->n);
+        printf(" %8.2f  %s\n", distance(&sources[0], s), s->path);
+    }
+}
+
 int data_shift(struct lam_context *ctx, const char *const *paths, int n,
-               const char *svg)
+               const char *svg, bool is_json)
 {
     struct source *sources;
     int err = LAM_OK;
@@ -138,19 +193,10 @@ int data_shift(struct lam_context *ctx, const char *const *paths, int n,
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     for (int i = 0; i < n && !err; i++)
         err = read_source(ctx, paths[i], &sources[i]);
-    if (!err)
-        printf("%6s  %-17s %-17s %-17s %-17s %8s\n", "images", "     mean",
-               "     deviation", "     least", "     greatest", "shift");
-    for (int i = 0; i < n && !err; i++) {
-        const struct source *s = &sources[i];
-
-        printf("%6d ", s->n);
-        print_spread(&s->mean, s->n);
-        print_spread(&s->deviation, s->n);
-        print_spread(&s->least, s->n);
-        print_spread(&s->greatest, s->n);
-        printf(" %8.2f  %s\n", distance(&sources[0], s), s->path);
-    }
+    if (!err && is_json)
+        print_json(sources, n);
+    else if (!err)
+        print_table(sources, n);
     if (!err && svg)
         err = write_chart(ctx, svg, sources, n);
     free(sources);

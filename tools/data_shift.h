@@ -9,6 +9,6 @@
 // histogram to the first one's: the mean shift of a pixel's grey (earth mover's
 // distance). svg: where a chart of the histograms goes, NULL: nowhere.
 int data_shift(struct lam_context *ctx, const char *const *paths, int n,
-               const char *svg);
+               const char *svg, bool is_json);
 
 #endif

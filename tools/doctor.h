@@ -3,13 +3,14 @@
 #ifndef LAM_DOCTOR_H
 #define LAM_DOCTOR_H
 
+#include "json.h"
 #include "status.h"
 
 enum doctor_state { DOCTOR_OK, DOCTOR_WARNING, DOCTOR_FAILED };
 
 struct doctor {
     struct lam_context *ctx;
-    bool is_json;
+    struct lam_json *json; // NULL: lines for people
     int n, n_warnings, n_failed;
 };
 

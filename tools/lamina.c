@@ -19,6 +19,7 @@ static const struct verb {
      cmd_checkerboard},
     {"experiment", "train with several changes and seeds, and compare",
      cmd_experiment},
+    {"compare", "print what differs between runs", cmd_compare},
     {"report", "write a page about a run", cmd_report},
     {"export", "write a network as ONNX or safetensors", cmd_export},
     {"import", "read a network from an ONNX file", cmd_import},

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "elf_file.h"
+#include "json.h"
 #include "plugin_lint.h"
 #include "selftest.h"
 
 // Shared by both processes, so that a crash loses no count.
 static struct tally {
-    int passed, failed, skipped, is_verbose, code;
+    int passed, failed, skipped, is_verbose, is_json, code;
+    struct lam_json json;
     char last[300]; // what was checked last
 } * tally;
 
@@ -25,7 +27,14 @@ static void result(const char *name, const char *problem)
 {
     *(problem[0] ? &tally->failed : &tally->passed) += 1;
     snprintf(tally->last, sizeof(tally->last), "%s", name);
-    if (problem[0])
+    if (tally->is_json && (problem[0] || tally->is_verbose)) {
+        lam_json_object(&tally->json, NULL);
+        lam_json_text(&tally->json, "check", name);
+        lam_json_text(&tally->json, "problem", problem[0] ? problem : NULL);
+        lam_json_close(&tally->json);
+    } else if (tally->is_json)
+        return;
+    else if (problem[0])
         printf("FAILED %s\n    %s\n", name, problem);
     else if (tally->is_verbose)
         printf("ok     %s\n", name);
@@ -182,16 +191,19 @@ static int check_inside(struct lam_context *ctx, const char *path,
     }
     result("it loads, with this ABI", "");
     plugin = lam_registry_plugin_at(registry, 0, NULL);
-    printf("plugin %s %s, ABI %u:", plugin->name, plugin->version,
-           plugin->abi_version);
-    plugin_print(plugin);
+    if (!tally->is_json) {
+        printf("plugin %s %s, ABI %u:", plugin->name, plugin->version,
+               plugin->abi_version);
+        plugin_print(plugin);
+    }
     check_neighbours(plugin, path);
     plugin_lint(ctx, plugin, result);
     if (!no_device)
         err = run_selftest(ctx, registry, device);
     else
         tally->skipped++;
-    for (int i = 0; !err && plugin->layers && plugin->layers[i]; i++)
+    for (int i = 0;
+         !err && !tally->is_json && plugin->layers && plugin->layers[i]; i++)
         plugin_hints(plugin->layers[i]);
     lam_registry_destroy(registry);
     return err;
@@ -242,7 +254,7 @@ static void print_oclgrind(const char *path)
 }
 
 int plugin_check(struct lam_context *ctx, const char *path, const char *device,
-                 bool no_device, bool is_verbose)
+                 bool no_device, bool is_verbose, bool is_json)
 {
     int err;
 
@@ -251,15 +263,31 @@ int plugin_check(struct lam_context *ctx, const char *path, const char *device,
     if (tally == MAP_FAILED)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     tally->is_verbose = is_verbose;
+    tally->is_json = is_json;
+    if (is_json) {
+        lam_json_begin(&tally->json, stdout);
+        lam_json_list(&tally->json, "checks");
+        fflush(stdout);
+    }
     err = check_file(ctx, path);
     if (!err)
         err = run_child(ctx, path, device, no_device);
+    if (is_json) {
+        lam_json_close(&tally->json);
+        lam_json_int(&tally->json, "passed", tally->passed);
+        lam_json_int(&tally->json, "failed", tally->failed);
+        lam_json_int(&tally->json, "skipped", tally->skipped);
+        lam_json_text(&tally->json, "error", err ? ctx->error : NULL);
+        lam_json_end(&tally->json);
+    }
     if (err)
         return err;
-    if (!tally->failed)
-        print_oclgrind(path);
-    printf("%d passed, %d failed, %d skipped\n", tally->passed, tally->failed,
-           tally->skipped);
+    if (!is_json) {
+        if (!tally->failed)
+            print_oclgrind(path);
+        printf("%d passed, %d failed, %d skipped\n", tally->passed,
+               tally->failed, tally->skipped);
+    }
     if (!tally->failed)
         return LAM_OK;
     return tally->code

@@ -36,7 +36,7 @@ def drivers(name, **files):
 
 
 devices = run("devices", "--json")
-listed = json.loads(devices.stdout or "[]")
+listed = json.loads(devices.stdout or "{}").get("devices")
 check("devices --json", devices.returncode == 0 and listed
       and {"name", "driver", "global_bytes"} <= set(listed[0]), devices)
 details = run("devices", "-v")

@@ -16,7 +16,7 @@ atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def run(*words):
-    return subprocess.run([lamina, *map(str, words)], text=True,
+    return subprocess.run([lamina, *map(str, words)], text=True, errors="replace",
                           capture_output=True, check=False)
 
 
