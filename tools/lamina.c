@@ -76,6 +76,15 @@ static int fail_unknown(const char *found)
     return 2;
 }
 
+// What was printed must have arrived; the exit code.
+static int flushed(const char *verb, int code)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return code;
+    talk_error(verb, "cannot write to standard output");
+    return code ? code : lam_status_exit(LAM_ERUN);
+}
+
 static int run(const struct verb *verb, struct lam_context *ctx, int argc,
                char **argv)
 {
@@ -84,11 +93,7 @@ static int run(const struct verb *verb, struct lam_context *ctx, int argc,
     if (status)
         talk_error(verb->name,
                    ctx->error[0] ? ctx->error : lam_status_text(status));
-    if (fflush(stdout) || ferror(stdout)) {
-        talk_error(verb->name, "cannot write to standard output");
-        return status ? lam_status_exit(status) : 1;
-    }
-    return lam_status_exit(status);
+    return flushed(verb->name, lam_status_exit(status));
 }
 
 // The driver holds the thread that could clean up.
@@ -111,11 +116,11 @@ int main(int argc, char **argv)
     talk_start(&ctx);
     if (strcmp(first, "--version") == 0) {
         printf("lamina " LAM_VERSION " (plugin ABI %u)\n", LAM_ABI_VERSION);
-        return 0;
+        return flushed(first, 0);
     }
     if (argc < 2 || (is_help && argc == 2)) {
         print_help();
-        return argc < 2 ? 2 : 0;
+        return flushed("-h", argc < 2 ? 2 : 0);
     }
     if (!verb)
         return fail_unknown(is_help ? argv[2] : first);
