@@ -180,8 +180,8 @@ static int fail_none(struct lam_context *ctx, cl_int error, cl_uint n_platforms,
 }
 
 // All devices of all platforms, in the drivers' order: the index is stable.
-static int find_all(struct lam_context *ctx,
-                    struct lam_found found[LAM_MAX_DEVICES], int *n)
+static int ask_all(struct lam_context *ctx,
+                   struct lam_found found[LAM_MAX_DEVICES], int *n)
 {
     cl_platform_id platforms[MAX_PLATFORMS];
     cl_uint n_platforms = 0;
@@ -220,6 +220,17 @@ static int find_all(struct lam_context *ctx,
         }
     }
     return *n > 0 ? LAM_OK : fail_none(ctx, error, n_platforms, failed);
+}
+
+static int find_all(struct lam_context *ctx,
+                    struct lam_found found[LAM_MAX_DEVICES], int *n)
+{
+    int err;
+
+    ctx->is_finding = true;
+    err = ask_all(ctx, found, n);
+    ctx->is_finding = false;
+    return err;
 }
 
 int lam_device_list(struct lam_context *ctx, struct lam_device_row **rows,

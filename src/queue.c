@@ -185,9 +185,12 @@ int lam_queue_open(struct lam_context *ctx,
     q->canary = options->canary;
     q->profile = options->profile != 0;
     err = lam_watchdog_open(q);
-    if (!err)
+    if (!err) {
+        lam_queue_call(q, NULL);
         err =
             open_best(q, options->device ? options->device : "", options->nth);
+        lam_queue_returned(q);
+    }
     if (err) {
         lam_queue_close(q);
         return err;

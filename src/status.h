@@ -17,6 +17,8 @@ struct lam_context {
     lam_log_function *log; // or NULL
     void *log_data;
     volatile int *interrupted; // set by a signal handler, or NULL
+    // Drivers are loaded and asked for their devices, and may crash.
+    volatile int is_finding;
     // A driver does not come back from a call. Called from another thread: all
     // it can do is to end the process. NULL: such a call lasts for ever.
     void (*on_hang)(const char *sentence);

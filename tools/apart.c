@@ -8,6 +8,9 @@
 
 enum { MAX_BYTES = 1 << 24 };
 
+const int apart_crashes[APART_N_CRASHES] = {SIGABRT, SIGBUS, SIGFPE, SIGILL,
+                                            SIGSEGV};
+
 // What the child sends, followed by its result.
 struct answer {
     int status;
@@ -51,6 +54,8 @@ static void answer(struct lam_context *ctx, int seconds, apart_work *work,
     struct answer a = {0};
     void *result = NULL;
 
+    for (int i = 0; i < APART_N_CRASHES; i++)
+        signal(apart_crashes[i], SIG_DFL);
     alarm((unsigned)seconds);
     a.status = work(ctx, data, &result, &a.bytes);
     snprintf(a.error, sizeof(a.error), "%s", ctx->error);

@@ -14,6 +14,9 @@ typedef int apart_work(struct lam_context *ctx, void *data, void **result,
 // sentence; else *end is 0.
 int apart(struct lam_context *ctx, int seconds, apart_work *work, void *data,
           void **result, size_t *bytes, int *end);
+// The signals by which a process crashes; the child dies of them.
+enum { APART_N_CRASHES = 5 };
+extern const int apart_crashes[APART_N_CRASHES];
 // "crashes", "does not answer", ..
 const char *apart_end(int end);
 

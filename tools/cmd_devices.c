@@ -1,11 +1,16 @@
 // lamina devices - lists OpenCL devices. The drivers run in a child process: a
 // broken one must not take the list down with it.
+#define _DEFAULT_SOURCE // sigaltstack
+
 #include "cmd.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "apart.h"
 #include "devices.h"
@@ -84,6 +89,46 @@ int devices_blame(struct lam_context *ctx, int end)
                     "an OpenCL driver %s while its devices are listed: look "
                     "into %s",
                     apart_end(end), place);
+}
+
+static const struct lam_context *guarded;
+
+// Only what a signal handler may do. `lamina devices` finds out which it was.
+static void on_crash(int signal)
+{
+    static const char sentence[] =
+        "lamina: an OpenCL driver crashed while devices were looked for\n";
+    static char *const words[] = {"lamina", "devices", NULL};
+    pid_t child;
+    int end = 0;
+
+    (void)signal;
+    if (!guarded->is_finding)
+        return; // and meets the signal again, without this handler
+    child = fork();
+    if (child == 0) {
+        dup2(2, 1);
+        execv("/proc/self/exe", words);
+        _exit(0);
+    }
+    if (child > 0)
+        waitpid(child, &end, 0);
+    if (end == 0 && write(2, sentence, sizeof(sentence) - 1) < 0)
+        end = 1; // there is no one to tell
+    _exit(lam_status_exit(LAM_EDEVICE));
+}
+
+void devices_guard(const struct lam_context *ctx)
+{
+    static char stack[1 << 16]; // a driver may have used up the other one
+    struct sigaction action = {.sa_handler = on_crash,
+                               .sa_flags =
+                                   SA_RESETHAND | SA_NODEFER | SA_ONSTACK};
+
+    guarded = ctx;
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof(stack)}, NULL);
+    for (int i = 0; i < APART_N_CRASHES; i++)
+        sigaction(apart_crashes[i], &action, NULL);
 }
 
 static const char *kind_of(const struct lam_device_row *row)

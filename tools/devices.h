@@ -9,6 +9,9 @@ int devices_ask(struct lam_context *ctx, struct lam_device_row **rows, int *n,
                 int *end);
 // After a crash: LAM_EDEVICE, with the drivers that do so when asked alone.
 int devices_blame(struct lam_context *ctx, int end);
+// For the rest of the program: a driver that crashes while the context looks
+// for devices ends it with that sentence and exit code 3.
+void devices_guard(const struct lam_context *ctx);
 // The folder that names the drivers.
 const char *devices_vendors(void);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices.h"
 #include "param.h"
 #include "talk.h"
 
@@ -106,7 +107,7 @@ static void end(const char *sentence)
 int main(int argc, char **argv)
 {
     static char help_option[] = "-h";
-    struct lam_context ctx = {.on_hang = end};
+    static struct lam_context ctx = {.on_hang = end};
     const char *first = argc < 2 ? "" : argv[1];
     const bool is_help = strcmp(first, "-h") == 0 ||
                          strcmp(first, "--help") == 0 ||
@@ -114,6 +115,7 @@ int main(int argc, char **argv)
     const struct verb *verb = find(is_help && argc > 2 ? argv[2] : first);
 
     talk_start(&ctx);
+    devices_guard(&ctx);
     if (strcmp(first, "--version") == 0) {
         printf("lamina " LAM_VERSION " (plugin ABI %u)\n", LAM_ABI_VERSION);
         return flushed(first, 0);
