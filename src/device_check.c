@@ -257,7 +257,8 @@ int lam_device_check(struct lam_queue *queue,
     return err;
 }
 
-// The note that a device was found right; false where none can be kept.
+// The note that a device was found right; false where none can be kept, path
+// is then the folder in question.
 static bool note_path(const struct lam_queue *queue, char *path, size_t size)
 {
     const struct lam_device_row *row = lam_queue_device(queue);
@@ -265,8 +266,10 @@ static bool note_path(const struct lam_queue *queue, char *path, size_t size)
     unsigned char digest[32];
     struct lam_sha256 sum;
 
-    if (!lam_cache_folder(NULL, "checked", folder, sizeof(folder)))
+    if (!lam_cache_folder(NULL, "checked", folder, sizeof(folder))) {
+        snprintf(path, size, "%s", folder);
         return false;
+    }
     snprintf(text, sizeof(text), "%s|%s|%s|%s|%s", row->platform, row->name,
              row->driver, row->version, LAM_VERSION);
     lam_sha256_init(&sum);
@@ -288,6 +291,12 @@ int lam_device_check_once(struct lam_queue *queue)
 
     if (can_note && access(path, F_OK) == 0)
         return LAM_OK;
+    if (!can_note)
+        lam_log(ctx, LAM_LOG_WARNING,
+                "nothing is kept from one start to the next: %s%s; set "
+                "XDG_CACHE_HOME or HOME to a folder of your own",
+                path[0] ? path : "no cache folder is known",
+                path[0] ? " is no folder that we alone may write" : "");
     lam_log(ctx, LAM_LOG_INFO,
             "first use of %s with this driver: checking what it computes",
             device->name);
@@ -300,9 +309,9 @@ int lam_device_check_once(struct lam_queue *queue)
                            device->index, device->name, device->driver,
                            rows[i].name);
     note = !err && can_note ? fopen(path, "w") : NULL;
-    if (note) {
+    if (note)
         fprintf(note, "%s, driver %s\n", device->name, device->driver);
-        fclose(note);
-    }
+    if (!err && can_note && (!note || fclose(note)))
+        lam_log(ctx, LAM_LOG_WARNING, "%s cannot be written", path);
     return err;
 }
