@@ -271,10 +271,12 @@ static int end_epoch(struct lam_trainer *t, struct lam_meter *meter,
         t->progress.threshold = row->val_threshold;
         err = save(t, "best.safetensors");
     }
-    if (!err)
-        err = save(t, "last.safetensors");
+    // The row first: a resume drops rows newer than its checkpoint, but cannot
+    // make one that is missing.
     if (!err && lam_collective_leads(t->ranks))
         err = lam_run_add_row(t->ctx, t->run, row);
+    if (!err)
+        err = save(t, "last.safetensors");
     if (!err)
         err = lam_ranks_end_epoch(t);
     if (!err && row->has_val)

@@ -6,6 +6,7 @@ Equal seeds give equal bytes, with one thread and with two; 20 steps are 10 and
 strategy trains; results can be predicted with and measured. Prints one line a
 case and "N passed, N failed, N skipped".
 """
+import concurrent.futures
 import hashlib
 import os
 import pathlib
@@ -57,6 +58,10 @@ train("b", 20)
 check("same seed, same bytes", digest("a") and digest("a") == digest("b"))
 train("c", 20, POCL_MAX_PTHREAD_COUNT="1", POCL_CPU_MAX_CU_COUNT="1")
 check("one thread, same bytes", digest("a") == digest("c"))
+for name in "basic1", "basic2":
+    train(name, 20, POCL_DEVICES="basic")
+check("another device: same seed, same bytes",
+      digest("basic1") and digest("basic1") == digest("basic2"))
 
 process = subprocess.Popen(
     [lamina, "train", model, *small, "--run", "e", "--set", "train.steps=20"],
@@ -70,24 +75,68 @@ resumed = run("train", "--resume", "e", "--quiet")
 check("resume", resumed.returncode == 0, resumed.stdout)
 check("interrupted and resumed, same bytes", digest("a") == digest("e"))
 
-random.seed(1)
-resumes = 0
-for i in range(kills):
-    name = f"kill{i}"
-    process = subprocess.Popen(
-        [lamina, "train", model, *small, "--run", name, "--set",
-         "train.steps=20"], cwd=folder, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL)
+# A network so small that most of the time goes into checkpoints, one a step.
+(folder / "tiny.yaml").write_text("""format: 1
+name: tiny
+inputs:
+  image: [N, 1, 16, 16]
+layers:
+  - {name: conv, type: conv2d, filters: 2, kernel: 3}
+  - {name: norm, type: batchnorm}
+  - {name: out, type: conv2d, filters: 1, kernel: 1}
+outputs: [out]
+loss: {type: sigmoid_ce, from: out}
+train: {batch: 2, steps: 40, save_every: 1}
+""")
+short = ["tiny.yaml", "--data", "phantom:10:16:1", "--quiet"]
+
+
+def epochs(name):
+    rows = (folder / name / "metrics.csv").read_text().splitlines()[1:]
+    return [row.split(",")[:2] for row in rows]
+
+
+def started(name):
+    """A training that has written its first checkpoint."""
+    process = subprocess.Popen([lamina, "train", *short, "--run", name],
+                               cwd=folder, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
     while (not (folder / name / "last.safetensors").exists()
            and process.poll() is None):
-        time.sleep(0.01)
-    time.sleep(random.random() * 0.7)
-    process.kill()
-    process.wait()
+        time.sleep(0.001)
+    return process
+
+
+def killed(i):
+    """One, at a random moment: whether half a file was there, what is wrong."""
+    name = f"kill{i}"
+    moments = random.Random(i)
+    end = 0
+    while end == 0:  # or it was too late
+        shutil.rmtree(folder / name, ignore_errors=True)
+        process = started(name)
+        time.sleep(moments.random() * whole_time)
+        process.kill()
+        end = process.wait()
+    is_writing = any((folder / name).glob("*.part"))
     again = run("train", "--resume", name, "--quiet")
-    resumes += again.returncode == 0 and digest(name) == digest("a")
-check(f"{kills} times kill -9, all resume to the same bytes", resumes == kills,
-      f"{resumes} of {kills}")
+    good = again.returncode == 0 and digest(name) == digest("whole") and \
+        epochs(name) == epochs("whole")
+    shutil.rmtree(folder / name)
+    return is_writing, "" if good else f"{name}: {again.stdout[-500:]}"
+
+
+run("train", *short, "--run", "warm")  # kernels are compiled
+process = started("whole")
+since = time.monotonic()
+process.wait()
+whole_time = time.monotonic() - since
+with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    ends = list(pool.map(killed, range(kills)))
+bad = [text for _, text in ends if text]
+check(f"{kills} times kill -9, {sum(was for was, _ in ends)} while a file was "
+      "written: all resume to the same bytes and rows", not bad,
+      "\n".join(bad[:10]) + f"\n{len(bad)} of {kills}")
 
 for kind in ("nearest", "bilinear", "transpose", "transpose_bilinear",
              "pixel_shuffle"):
