@@ -35,7 +35,7 @@ tiny.write_text(TINY)
 DATA = ["--data", "phantom:10:16:1", "--quiet"]
 
 
-def run(*arguments, program=lamina, cwd=folder, timeout=120, **environment):
+def run(*arguments, program=lamina, cwd=folder, timeout=300, **environment):
     """Its end as code, text; a signal is a code below 0, no end in time None."""
     try:
         done = subprocess.run(
