@@ -31,6 +31,8 @@ VERBS = {
     "tune": ["tune", tiny, "--repeats", 1, "--pass", "infer", "--quiet"],
 }
 
+OWN = ("new", "out", "scores.csv", "pictures", "made")  # what they write
+
 
 def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
@@ -57,9 +59,11 @@ def attempt(verb, n, is_lasting):
     problems = []
     if hit == "none":
         known.add(kept)
+    elif end == 0 and "warning: " in text and str(place / "cache") in text:
+        pass  # only what can be made again is not kept
     elif end != 1:
         problems.append(f"{name_of(end)}, wanted exit 1")
-    elif "/" not in sentence(text) and "new" not in sentence(text):
+    elif not any(name in sentence(text) for name in ("/", *OWN)):
         problems.append("no path is named")
     if kept not in known:
         problems.append("the checkpoint is neither the old nor the new one")
@@ -115,6 +119,11 @@ for verb in VERBS:
               not bad and hit == len(tried_at),
               "\n".join(bad[:20]) + f"\n{len(bad)} bad, {hit} of {len(tried_at)} hit")
 
+# Drivers keep kernels too; they are there before files are limited.
+place = start(folder / "warm")
+end, text = tried(VERBS["resume"], place)
+check("without a limit", end == 0, text)
+known.add(digest(place / "run/last.safetensors"))
 size = (folder / "begun/last.safetensors").stat().st_size
 for limit in 0, size // 2, size - 1:
     place = start(folder / f"limit{limit}")
