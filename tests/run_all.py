@@ -49,7 +49,7 @@ counted([lamina, "selftest"])
 counted([lamina, "selftest", "--exact", "500" if is_long else "60"])
 counted([sys.executable, root / "tests/run/train.py", build,
          "50" if is_long else "3"])
-for name in "opencl", "layers":
+for name in "opencl", "memory", "files", "devices", "layers", "leaks":
     counted([sys.executable, root / f"tests/faults/{name}.py", build,
              *(["--long"] if is_long else [])])
 counted([sys.executable, root / "tests/run/ranks.py", build])

@@ -14,8 +14,9 @@ from common import DATA, check, done, folder, is_long, lamina, layer, root, \
 
 LOG = folder / "log"
 ALL_FREED = "live" + " 0" * 6
+# lamina devices asks in a child process, whose end frees all.
 VERBS = [
-    ["devices"], ["layers"], ["check", tiny], ["inspect", tiny],
+    ["layers"], ["check", tiny], ["inspect", tiny],
     ["data", "phantom", "images", "--count", 1, "--size", 20],
     ["train", tiny, *DATA, "--run", "a", "--explain"],
     ["train", "--resume", "a", "--quiet", "--set", "train.steps=4"],
