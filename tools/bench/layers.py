@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """lamina and PyTorch (channels_last) on single layers:
 
-  layers.py [--python VENV/bin/python] [--rounds N] [--repeats N] BUILD
+  layers.py [--python VENV/bin/python] [--rounds N] [--repeats N] BUILD [PART ..]
 
+PART: only the rows whose names have one of these.
 Forward, and backward of input and weights together; medians over rounds taken in
 turns. GFLOPS count a multiply-add as two and the plain algorithm's work, so what
 needs fewer shows more. Prints a table in Markdown."""
@@ -70,9 +71,9 @@ def run(command, text=None):
     return json.loads(result.stdout)
 
 
-def measure_ours(lamina, repeats):
+def measure_ours(lamina, rows_wanted, repeats):
     times = []
-    for _, layer, _, shape, _ in ROWS:
+    for _, layer, _, shape, _ in rows_wanted:
         rows = run([lamina, "bench", "--layer", layer, "--shape",
                     "x".join(map(str, shape)), "--repeats", repeats, "--format",
                     "json"])
@@ -84,23 +85,27 @@ def measure_ours(lamina, repeats):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("part", nargs="*")
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     build = options.build.resolve()
     os.environ.setdefault("LAM_PLUGIN_PATH", str(build / "plugins"))
+    wanted = [row for row in ROWS if not options.part
+              or any(part in row[0] for part in options.part)]
     ours, theirs = [], []
     for _ in range(options.rounds):
-        ours.append(measure_ours(build / "tools" / "lamina", options.repeats))
+        ours.append(measure_ours(build / "tools" / "lamina", wanted,
+                                 options.repeats))
         theirs.append(run(
             [options.python, pathlib.Path(__file__).with_name("torch_layers.py"),
              len(os.sched_getaffinity(0)), options.repeats],
             json.dumps([[name, modules, shape]
-                        for name, _, modules, shape, _ in ROWS])))
+                        for name, _, modules, shape, _ in wanted])))
     print("| layer, batch 2 | forward ms | PyTorch | ratio | GFLOPS | backward "
           "ms | PyTorch | ratio | GFLOPS |\n" + "|---" * 9 + "|")
-    for i, (name, _, _, _, gflop) in enumerate(ROWS):
+    for i, (name, _, _, _, gflop) in enumerate(wanted):
         cells = [name]
         for k, key in enumerate(("forward", "backward")):
             a = statistics.median(turn[i][k] for turn in ours)
