@@ -7,6 +7,7 @@
 #include "rng.h"
 #include "selftest_case.h"
 #include "shape.h"
+#include "tuning.h"
 
 enum { MAX_PROBED = 24 }; // elements of a tensor whose gradient is measured
 
@@ -261,7 +262,8 @@ static int check_variants(struct lam_case *c, const struct lam_outcome *plain,
 
         if (v->score(&node->layer, &node->shapes) <= 0 || is_known(c, v))
             continue;
-        snprintf(choice, sizeof(choice), "op=%s", v->name);
+        snprintf(choice, sizeof(choice), "op:%s=%s,op=plain",
+                 lam_pass_names[v->pass], v->name);
         snprintf(what, sizeof(what), "variant %s against plain", v->name);
         err = lam_case_run(c, LAM_F32, choice, twice(c), &o);
         c->test->n_variants++;
