@@ -20,6 +20,8 @@
 #define TILE (NV * VW)
 #define MAX_TAPS 256
 
+#include "rows.cl"
+
 // The phase of big's rows that tap r of a small row falls into.
 int phase_of(const int r, const int dilation, const int before,
              const int stride)
@@ -84,36 +86,6 @@ conv_pack(const global float *restrict weight,
                     at[q] = k0 + q < K ? from[q * by_k] : 0.0f;
             }
     }
-}
-
-// Row `from` of src, every step-th element from `first`, n of them, zeros where
-// there is none.
-void copy_row(const global float *src, const int rows, const int columns,
-              const int from, const int first, const int step,
-              global float *to, const int n)
-{
-    int begin = first < 0 ? min(n, (step - 1 - first) / step) : 0;
-    int end = columns > first ? min(n, (columns - 1 - first) / step + 1) : 0;
-    int i = 0;
-
-    if (from < 0 || from >= rows)
-        begin = end = 0;
-    src += (long)from * columns + first;
-    for (; i < begin; i++)
-        to[i] = 0.0f;
-    if (step == 1)
-        for (; i + VW <= end; i += VW)
-            STORE(LOAD(0, src + i), 0, to + i);
-    if (step == 2)
-        for (; i + VW < end; i += VW) {
-            const VECTOR a = LOAD(0, src + 2 * i), b = LOAD(1, src + 2 * i);
-
-            STORE((VECTOR)(a.even, b.even), 0, to + i);
-        }
-    for (; i < end; i++)
-        to[i] = src[i * step];
-    for (; i < n; i++)
-        to[i] = 0.0f;
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void

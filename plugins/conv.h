@@ -258,6 +258,20 @@ int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
                     const struct lam_tensor *src, const struct lam_tensor *bias,
                     const struct lam_tensor *dst, const struct lam_io *io,
                     double least);
+// conv_panel.c does too, as a product of matrices; 0 where it cannot serve.
+int conv_panel_score(const struct lam_host *host, const struct conv_geometry *g,
+                     int made);
+void conv_panel_workspace(const struct lam_host *host,
+                          const struct conv_geometry *g, int made,
+                          int64_t *scratch, int64_t *persist);
+int conv_panel_prepare(const struct lam_host *host,
+                       const struct conv_geometry *g, int made,
+                       struct conv_direct *direct);
+int conv_panel_run(const struct lam_host *host, const struct conv_geometry *g,
+                   int made, struct conv_direct *direct,
+                   const struct lam_tensor *src, const struct lam_tensor *bias,
+                   const struct lam_tensor *dst, const struct lam_io *io,
+                   double least);
 // conv_dweight.c makes the gradients of the weight and, where d_bias is not
 // NULL, of a bias of small.
 void conv_dweight_workspace(const struct lam_host *host,

@@ -228,6 +228,7 @@ static const struct lam_sample conv2d_samples[] = {
     {.params = "filters=2 kernel=3", .inputs = "1x20x24x70", .flags = EXACT},
     {.params = "filters=2 kernel=3", .inputs = "1x2x70x21", .flags = EXACT},
     {.params = "filters=70 kernel=1", .inputs = "1x9x21x33", .flags = EXACT},
+    {.params = "filters=2 kernel=1", .inputs = "2x5x9x30", .flags = EXACT},
     {.params = "filters=3 kernel=3",
      .inputs = "1x2x7x5",
      .flags = LAM_SAMPLE_EVAL},

@@ -130,6 +130,60 @@ static int weight_prepare(struct lam_layer *layer, const struct lam_io *io)
                                 &state->direct[LAM_PASS_BACKWARD_WEIGHT]);
 }
 
+// The callbacks that make small or big as a product, by pass.
+#define PANEL(pass, PASS, made)                                                \
+    static int pass##_score_panel(const struct lam_layer *layer,               \
+                                  const struct lam_shapes *shapes)             \
+    {                                                                          \
+        struct conv_geometry g;                                                \
+                                                                               \
+        return conv_geometry(layer, &shapes->in[0], &g)                        \
+                   ? 0                                                         \
+                   : conv_panel_score(layer->host, &g, made);                  \
+    }                                                                          \
+                                                                               \
+    static void pass##_workspace_panel(const struct lam_layer *layer,          \
+                                       const struct lam_shapes *shapes,        \
+                                       int64_t *scratch, int64_t *persist)     \
+    {                                                                          \
+        struct conv_geometry g;                                                \
+                                                                               \
+        if (!conv_geometry(layer, &shapes->in[0], &g))                         \
+            conv_panel_workspace(layer->host, &g, made, scratch, persist);     \
+    }                                                                          \
+                                                                               \
+    static int pass##_prepare_panel(struct lam_layer *layer,                   \
+                                    const struct lam_io *io)                   \
+    {                                                                          \
+        struct conv_state *state = layer->state;                               \
+                                                                               \
+        (void)io;                                                              \
+        return conv_panel_prepare(layer->host, &state->geometry, made,         \
+                                  &state->direct[PASS]);                       \
+    }
+
+PANEL(run, LAM_PASS_RUN, conv_makes)
+PANEL(data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
+
+static int run_panel(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    return conv_panel_run(layer->host, &state->geometry, conv_makes,
+                          &state->direct[LAM_PASS_RUN], &io->in[0],
+                          conv_bias_of(io), &io->out[0], io, conv_least(layer));
+}
+
+static int data_panel(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct conv_state *state = layer->state;
+
+    return conv_panel_run(layer->host, &state->geometry,
+                          conv_opposite(conv_makes),
+                          &state->direct[LAM_PASS_BACKWARD_DATA], &io->d_out[0],
+                          NULL, &io->d_in[0], io, -INFINITY);
+}
+
 typedef int
 weight_run(const struct lam_host *host, const struct conv_plain *plain,
            const struct conv_geometry *g, const struct conv_direct *direct,
@@ -258,6 +312,7 @@ static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
                              &io->d_out[0], NULL, &io->d_in[0], io, -INFINITY);
 }
 
+#define PANELS "matrix products of what the taps see, for processors"
 #define DIRECT "packed weights and register tiles, for processors"
 
 #define WINOGRAD(M, name, doc, is_inexact)                                     \
@@ -284,6 +339,10 @@ const struct lam_variant conv_variants[] = {
              "F(2x2, 3x3), for processors: fewer products, "
              "and results of whole numbers stay exact",
              0),
+    {"panel", LAM_PASS_RUN, PANELS, run_score_panel, run_workspace_panel,
+     run_prepare_panel, run_panel, 0},
+    {"panel", LAM_PASS_BACKWARD_DATA, PANELS, data_score_panel,
+     data_workspace_panel, data_prepare_panel, data_panel, 0},
     {"direct", LAM_PASS_RUN, DIRECT, direct_score, run_workspace, run_prepare,
      run_direct, 0},
     {"direct", LAM_PASS_BACKWARD_DATA, DIRECT, direct_score, data_workspace,

@@ -234,6 +234,10 @@ static const struct lam_sample conv_transpose2d_samples[] = {
     {.params = "filters=9 kernel=3 bias=false stride=2",
      .inputs = "1x33x9x10",
      .flags = LAM_SAMPLE_LINEAR},
+    // Pairs of columns that a processor stores as one.
+    {.params = "filters=4 kernel=2 stride=2",
+     .inputs = "1x3x3x50",
+     .flags = EXACT},
     {.params = "filters=2 kernel=8 stride=4",
      .inputs = "1x9x9x20",
      .flags = EXACT},

@@ -1,0 +1,233 @@
+// conv_panel: convolution as a product of matrices, piece by piece, for
+// processors with vectors of VW floats (see conv_plain.cl for big and small).
+//
+//   made[f][o] = sum over d of filters[f][d] * seen[d][o]
+//
+// o runs over the positions of small, row after row. Where small is made, f is
+// its channel and seen[c, r, s] is what tap r, s of big's channel c lies on.
+// Where big is made, its kernel is as large as its stride: f is [channel, r, s]
+// of big, seen small itself, and each result goes to its place between others.
+//
+// A work-item copies what tiles * TILE positions see into `region`, as panels
+// of [D][TILE], which stay in the cache while all filters pass over one after
+// another; a tile of KR filters x NV vectors lies in registers. What no second
+// filter will see is not copied where it lies in order. packed is [groups]
+// [F / KR][D][KR], F and D counted per group.
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define VECTOR JOIN(float, VW)
+#define LOAD JOIN(vload, VW)
+#define STORE JOIN(vstore, VW)
+#define TILE (NV * VW)
+
+#include "rows.cl"
+
+// A work-item packs DEPTH rows of one block of KR. by_f and by_d: from one
+// filter and from one row to the next.
+#define DEPTH 64
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+panel_pack(const global float *restrict weight, global float *restrict packed,
+           const int F, const int D, const int by_f, const int by_d)
+{
+    const int d0 = get_global_id(0) * DEPTH, FB = (F + KR - 1) / KR;
+    const int g = get_global_id(1) / FB, f0 = get_global_id(1) % FB * KR;
+    global float *to = packed + ((size_t)get_global_id(1) * D + d0) * KR;
+    const global float *from =
+        weight + (size_t)g * F * D + (size_t)f0 * by_f + (size_t)d0 * by_d;
+
+    for (int d = d0; d < min(d0 + DEPTH, D); d++, to += KR, from += by_d)
+        for (int q = 0; q < KR; q++)
+            to[q] = f0 + q < F ? from[(size_t)q * by_f] : 0.0f;
+}
+
+// The panel of a tile: what the positions from o on see in C channels.
+void copy_tile(const global float *src, global float *to, const int o,
+               const int C, const int H, const int W, const int P, const int Q,
+               const int R, const int S, const int sh, const int sw,
+               const int dh, const int dw, const int top, const int left)
+{
+    const int p0 = o / Q, q0 = o % Q;
+
+    for (int c = 0; c < C; c++, src += (size_t)H * W)
+        for (int t = 0; t < R * S; t++, to += TILE) {
+            const int h = p0 * sh + t / S * dh - top;
+            const int w = q0 * sw + t % S * dw - left;
+            const global float *from = src + (long)h * W + w;
+            const bool is_in = q0 + TILE <= Q && h >= 0 && h < H && w >= 0 &&
+                               w + TILE * sw <= W;
+
+            if (is_in && sw == 1) {
+#pragma unroll
+                for (int v = 0; v < NV; v++)
+                    STORE(LOAD(v, from), v, to);
+                continue;
+            }
+            if (is_in && sw == 2) {
+#pragma unroll
+                for (int v = 0; v < NV; v++) {
+                    const VECTOR a = LOAD(2 * v, from);
+                    const VECTOR b = LOAD(2 * v + 1, from);
+
+                    STORE((VECTOR)(a.even, b.even), v, to);
+                }
+                continue;
+            }
+            for (int lane = 0, p = p0, q = q0; lane < TILE; p++, q = 0) {
+                const int n = min(TILE - lane, Q - q);
+
+                copy_row(src, p < P ? H : 0, W, p * sh + t / S * dh - top,
+                         q * sw + t % S * dw - left, sw, to + lane, n);
+                lane += n;
+            }
+        }
+}
+
+// A tile of results, n of them, goes to y, [P * YR][Q * YS] of each channel;
+// filter q of the tile is f0 + q of [channels][YR][YS].
+void put_tile(const float *lanes, const int f0, const int fn, const int o,
+              const int n, const int P, const int Q, const int YR, const int YS,
+              global float *y)
+{
+    for (int q = 0; q < fn; q++) {
+        const int f = f0 + q;
+        global float *to = y + ((size_t)(f / (YR * YS)) * P * YR +
+                                f / YS % YR) * Q * YS + f % YS;
+
+        for (int i = 0; i < n; i++)
+            to[(size_t)((o + i) / Q) * YR * Q * YS + (o + i) % Q * YS] =
+                lanes[q * TILE + i];
+    }
+}
+
+// a and b in turns.
+void put_pairs(const VECTOR a, const VECTOR b, global float *to)
+{
+    VECTOR low, high;
+
+    low.even = a.lo;
+    low.odd = b.lo;
+    high.even = a.hi;
+    high.odd = b.hi;
+    STORE(low, 0, to);
+    STORE(high, 1, to);
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_panel(const global float *restrict x, const global float *restrict packed,
+           const global float *restrict bias, global float *restrict y,
+           global float *region, const long region_size, const int items,
+           const int groups, const int C, const int H, const int W,
+           const int F, const int P, const int Q, const int R, const int S,
+           const int sh, const int sw, const int dh, const int dw,
+           const int top, const int left, const int YR, const int YS,
+           const int tiles, const int splits, const float least)
+{
+    const int T = R * S, D = C * T, PQ = P * Q;
+    const bool is_plain =
+        T * sh * sw == 1 && top == 0 && left == 0 && H == P && W == Q;
+    const int FB = (F + KR - 1) / KR;
+    const bool in_order = is_plain && FB == 1;
+    const int chunks = (PQ + tiles * TILE - 1) / (tiles * TILE);
+    const int first =
+        (int)((long)get_global_id(0) * items / get_global_size(0));
+    const int last =
+        (int)(((long)get_global_id(0) + 1) * items / get_global_size(0));
+
+    region += get_global_id(0) * region_size;
+    for (int item = first; item < last; item++) {
+        const int split = item % splits, chunk = item / splits % chunks;
+        const int ng = item / splits / chunks, g = ng % groups;
+        const int begin = chunk * tiles * TILE;
+        const int end = min(PQ, begin + tiles * TILE);
+        const global float *src = x + (size_t)ng * C * H * W;
+        const int whole = is_plain ? (end - begin) / TILE * TILE : 0;
+
+        for (int c = 0; c < C && !in_order; c++)
+            for (int i = 0; i < whole; i += TILE)
+#pragma unroll
+                for (int v = 0; v < NV; v++)
+                    STORE(LOAD(v, src + (size_t)c * H * W + begin + i), v,
+                          region + (size_t)i * D + c * TILE);
+        for (int i = whole; i < end - begin; i += TILE)
+            copy_tile(src, region + (size_t)i * D, begin + i, C, H, W, P, Q, R,
+                      S, sh, sw, dh, dw, top, left);
+        for (int o = begin; o < end; o += TILE)
+            for (int fb = split * FB / splits; fb < (split + 1) * FB / splits;
+                 fb++) {
+                const bool is_there = in_order && o + TILE <= end;
+                const global float *panel =
+                    is_there ? src + o : region + (size_t)(o - begin) * D;
+                const size_t step = is_there ? (size_t)H * W : TILE;
+                const global float *w =
+                    packed + (size_t)(g * FB + fb) * D * KR;
+                const int f0 = fb * KR, fn = min(KR, F - f0);
+                global float *to = y + (size_t)ng * F * PQ;
+                const int p = o / Q, column = o % Q;
+                VECTOR sum[KR][NV];
+                float lanes[KR * TILE];
+
+#pragma unroll
+                for (int q = 0; q < KR; q++)
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        sum[q][v] = 0.0f;
+                for (int d = 0; d < D; d++, panel += step, w += KR) {
+                    VECTOR in[NV];
+
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        in[v] = LOAD(v, panel);
+#pragma unroll
+                    for (int q = 0; q < KR; q++)
+#pragma unroll
+                        for (int v = 0; v < NV; v++)
+                            sum[q][v] += w[q] * in[v];
+                }
+#pragma unroll
+                for (int q = 0; q < KR; q++) {
+                    const int f = g * F + min(f0 + q, F - 1);
+                    const float b = bias ? bias[f / (YR * YS)] : 0.0f;
+
+#pragma unroll
+                    for (int v = 0; v < NV; v++) {
+                        sum[q][v] += b;
+                        sum[q][v] = sum[q][v] < least ? least : sum[q][v];
+                    }
+                }
+                if (YR * YS == 1 && o + TILE <= end) {
+                    to += (size_t)f0 * PQ + o;
+#pragma unroll
+                    for (int q = 0; q < KR; q++)
+                        if (q < fn)
+#pragma unroll
+                            for (int v = 0; v < NV; v++)
+                                STORE(sum[q][v], v, to + (size_t)q * PQ);
+                    continue;
+                }
+                if (YS == 2 && column + TILE <= Q && fn == KR) {
+                    to += 2 * ((size_t)p * YR * Q + column);
+#pragma unroll
+                    for (int q = 0; q < KR; q += 2) {
+                        const int f = f0 + q;
+                        global float *row =
+                            to + 2 * Q * ((size_t)(f / (2 * YR)) * P * YR +
+                                          f / 2 % YR);
+
+#pragma unroll
+                        for (int v = 0; v < NV; v++)
+                            put_pairs(sum[q][v], sum[q + 1][v],
+                                      row + 2 * v * VW);
+                    }
+                    continue;
+                }
+#pragma unroll
+                for (int q = 0; q < KR; q++)
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        STORE(sum[q][v], q * NV + v, lanes);
+                put_tile(lanes, f0, fn, o, min(TILE, end - o), P, Q, YR, YS,
+                         to);
+            }
+    }
+}
