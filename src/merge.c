@@ -138,6 +138,7 @@ int lam_graph_weight_values(const struct lam_graph *graph, int i,
         return err;
     }
     err = make(node, p->slot, find, data, values);
-    return err ? lam_fail(graph->ctx, err, "%s: cannot be merged", p->name)
+    return err ? lam_fail(graph->ctx, err, "%s: cannot be merged: %s", p->name,
+                          lam_status_text(err))
                : LAM_OK;
 }

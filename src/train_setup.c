@@ -334,7 +334,7 @@ static int open_session(struct lam_trainer *t)
             break;
         memcpy(problem, t->ctx->error, sizeof(problem));
         lam_error_clear(t->ctx);
-        lam_log(t->ctx, LAM_LOG_INFO, "micro-batch %d does not fit: %s", m,
+        lam_log(t->ctx, LAM_LOG_WARNING, "micro-batch %d does not fit: %s", m,
                 problem);
     }
     if (err)
