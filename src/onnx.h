@@ -15,7 +15,8 @@ enum lam_onnx_type {
     LAM_ONNX_INT64 = 7,
     LAM_ONNX_BOOL = 9,
     LAM_ONNX_HALF = 10,
-    LAM_ONNX_DOUBLE = 11
+    LAM_ONNX_DOUBLE = 11,
+    LAM_ONNX_BFLOAT = 16
 };
 
 // n numbers: floats where the type is a real one, else integers.

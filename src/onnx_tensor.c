@@ -1,8 +1,8 @@
 #include "onnx_parser.h"
 
-#include <math.h>
 #include <string.h>
 
+#include "half.h"
 #include "param.h"
 
 static float double_of(uint64_t bits)
@@ -13,17 +13,6 @@ static float double_of(uint64_t bits)
     return (float)value;
 }
 
-static float half_of(uint64_t bits)
-{
-    const int sign = (int)(bits >> 15 & 1), exponent = (int)(bits >> 10 & 31);
-    const double part = (double)(bits & 1023);
-    const double value = exponent == 31 ? (part > 0.0 ? (double)NAN : INFINITY)
-                         : exponent     ? ldexp(part + 1024.0, exponent - 25)
-                                        : ldexp(part, -24);
-
-    return (float)(sign ? -value : value);
-}
-
 // Bytes of an element in raw data, 0: a type that is not read.
 static int width_of(int type)
 {
@@ -31,6 +20,7 @@ static int width_of(int type)
     case LAM_ONNX_BOOL:
         return 1;
     case LAM_ONNX_HALF:
+    case LAM_ONNX_BFLOAT:
         return 2;
     case LAM_ONNX_FLOAT:
     case LAM_ONNX_INT32:
@@ -46,7 +36,7 @@ static int width_of(int type)
 static bool is_real(int type)
 {
     return type == LAM_ONNX_FLOAT || type == LAM_ONNX_DOUBLE ||
-           type == LAM_ONNX_HALF;
+           type == LAM_ONNX_HALF || type == LAM_ONNX_BFLOAT;
 }
 
 // An element from its bits.
@@ -54,9 +44,11 @@ static void put_number(const struct lam_onnx_tensor *t, int64_t i,
                        uint64_t bits)
 {
     if (t->floats)
-        ((float *)t->floats)[i] = t->type == LAM_ONNX_FLOAT ? lam_pb_float(bits)
-                                  : t->type == LAM_ONNX_HALF ? half_of(bits)
-                                                             : double_of(bits);
+        ((float *)t->floats)[i] =
+            t->type == LAM_ONNX_FLOAT    ? lam_pb_float(bits)
+            : t->type == LAM_ONNX_HALF   ? lam_half_float((uint16_t)bits)
+            : t->type == LAM_ONNX_BFLOAT ? lam_bfloat_float((uint16_t)bits)
+                                         : double_of(bits);
     else
         ((int64_t *)t->whole)[i] =
             t->type == LAM_ONNX_INT32 ? (int32_t)bits : (int64_t)bits;
@@ -145,9 +137,10 @@ static bool is_data(const struct lam_onnx_tensor *t,
         uint32_t number;
         int wire;
     } rows[] = {
-        {LAM_ONNX_FLOAT, 4, LAM_PB_32},     {LAM_ONNX_INT32, 5, LAM_PB_VARINT},
-        {LAM_ONNX_BOOL, 5, LAM_PB_VARINT},  {LAM_ONNX_HALF, 5, LAM_PB_VARINT},
-        {LAM_ONNX_INT64, 7, LAM_PB_VARINT}, {LAM_ONNX_DOUBLE, 10, LAM_PB_64}};
+        {LAM_ONNX_FLOAT, 4, LAM_PB_32},      {LAM_ONNX_INT32, 5, LAM_PB_VARINT},
+        {LAM_ONNX_BOOL, 5, LAM_PB_VARINT},   {LAM_ONNX_HALF, 5, LAM_PB_VARINT},
+        {LAM_ONNX_BFLOAT, 5, LAM_PB_VARINT}, {LAM_ONNX_INT64, 7, LAM_PB_VARINT},
+        {LAM_ONNX_DOUBLE, 10, LAM_PB_64}};
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (rows[i].type == t->type && rows[i].number == f->number) {

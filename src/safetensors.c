@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "half.h"
 #include "sha256.h"
 #include "shape.h"
 
@@ -16,6 +17,7 @@ struct lam_safetensors {
     unsigned char *bytes;
     json_t *header;
     struct lam_stored *tensors;
+    float **widened; // by tensor: its numbers where the file has halves
     int n_tensors, n_skipped;
 };
 
@@ -182,6 +184,35 @@ static const char *parse_entry(const json_t *entry, uint64_t expected,
     return NULL;
 }
 
+// Halves become floats; other types are counted. LAM_EMEMORY.
+static int take_type(struct lam_context *ctx, struct lam_safetensors *f,
+                     const char *dtype)
+{
+    struct lam_stored *t = &f->tensors[f->n_tensors];
+    const bool is_half = strcmp(dtype, "F16") == 0;
+    const unsigned char *bytes = t->data;
+    float *wide;
+
+    if (!is_half && strcmp(dtype, "BF16") != 0) {
+        if (strcmp(dtype, "F32") == 0 || strcmp(dtype, "F64") == 0)
+            f->n_tensors++;
+        else
+            f->n_skipped++;
+        return LAM_OK;
+    }
+    wide = malloc(lam_shape_bytes(&t->shape) + 1);
+    if (!wide)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    for (int64_t i = 0; i < lam_shape_elements(&t->shape); i++) {
+        const uint16_t bits = (uint16_t)(bytes[2 * i] | bytes[2 * i + 1] << 8);
+
+        wide[i] = is_half ? lam_half_float(bits) : lam_bfloat_float(bits);
+    }
+    t->data = wide;
+    f->widened[f->n_tensors++] = wide;
+    return LAM_OK;
+}
+
 static int parse_tensors(struct lam_context *ctx, const char *path,
                          struct lam_safetensors *f, const unsigned char *data,
                          uint64_t size)
@@ -191,12 +222,13 @@ static int parse_tensors(struct lam_context *ctx, const char *path,
     uint64_t at = 0;
 
     f->tensors = calloc(json_object_size(f->header) + 1, sizeof(*f->tensors));
-    if (!f->tensors)
+    f->widened = calloc(json_object_size(f->header) + 1, sizeof(*f->widened));
+    if (!f->tensors || !f->widened)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     json_object_foreach(f->header, name, entry)
     {
-        const char *problem, *dtype;
-        int width;
+        const char *problem;
+        int width, err;
 
         if (strcmp(name, "__metadata__") == 0)
             continue;
@@ -204,11 +236,11 @@ static int parse_tensors(struct lam_context *ctx, const char *path,
                               &at, &width);
         if (problem)
             return fail(ctx, path, name, problem);
-        dtype = json_string_value(json_object_get(entry, "dtype"));
-        if (strcmp(dtype, "F32") != 0 && strcmp(dtype, "F64") != 0)
-            f->n_skipped++;
-        else
-            f->tensors[f->n_tensors++].name = name;
+        f->tensors[f->n_tensors].name = name;
+        err = take_type(ctx, f,
+                        json_string_value(json_object_get(entry, "dtype")));
+        if (err)
+            return err;
     }
     if (at != size)
         return fail(ctx, path, "", "there is data that no tensor covers");
@@ -338,6 +370,9 @@ void lam_safetensors_free(struct lam_safetensors *f)
     if (!f)
         return;
     json_decref(f->header);
+    for (int i = 0; i < f->n_tensors; i++)
+        free(f->widened[i]);
+    free(f->widened);
     free(f->tensors);
     free(f->bytes);
     free(f);

@@ -30,8 +30,8 @@ struct lam_safetensors;
 int lam_safetensors_read(struct lam_context *ctx, const char *path,
                          struct lam_safetensors **file);
 void lam_safetensors_free(struct lam_safetensors *file); // NULL is fine
-// Tensors of F32 and F64; how many there are of other types, which are left
-// out.
+// Tensors of F32 and F64, and of F16 and BF16, which are read as F32; how many
+// there are of other types, which are left out.
 int lam_safetensors_count(const struct lam_safetensors *file);
 int lam_safetensors_skipped(const struct lam_safetensors *file);
 const struct lam_stored *lam_safetensors_at(const struct lam_safetensors *file,

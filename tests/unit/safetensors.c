@@ -91,6 +91,39 @@ static void check_hostile(void)
     refuse("no JSON object");
 }
 
+// Bits that come out of a file of one tensor of four halves.
+static void check_halves(const char *header, const unsigned char bytes[8],
+                         const uint32_t wanted[4])
+{
+    struct lam_safetensors *file;
+    const struct lam_stored *t;
+
+    write_file(header, strlen(header), bytes, 8);
+    CHECK_INT(lam_safetensors_read(&ctx, path, &file), LAM_OK);
+    CHECK_INT(lam_safetensors_skipped(file), 0);
+    t = lam_safetensors_find(file, "a");
+    CHECK(t && t->shape.dtype == LAM_F32 && t->shape.dim[0] == 4);
+    CHECK(t && memcmp(t->data, wanted, 16) == 0);
+    lam_safetensors_free(file);
+}
+
+static void check_narrow(void)
+{
+    // -1.5, the largest, the smallest, minus infinity; then NaN and zeros.
+    check_halves(
+        "{\"a\":" TENSOR("F16", "[4]", "[0,8]") "}",
+        (const unsigned char[]){0x00, 0xbe, 0xff, 0x7b, 0x01, 0x00, 0x00, 0xfc},
+        (const uint32_t[]){0xbfc00000, 0x477fe000, 0x33800000, 0xff800000});
+    check_halves(
+        "{\"a\":" TENSOR("F16", "[4]", "[0,8]") "}",
+        (const unsigned char[]){0x00, 0x7e, 0x00, 0x00, 0x00, 0x80, 0xff, 0x03},
+        (const uint32_t[]){0x7fc00000, 0, 0x80000000, 0x387fc000});
+    check_halves(
+        "{\"a\":" TENSOR("BF16", "[4]", "[0,8]") "}",
+        (const unsigned char[]){0xc0, 0xbf, 0x01, 0x00, 0x80, 0x7f, 0x49, 0x40},
+        (const uint32_t[]){0xbfc00000, 0x00010000, 0x7f800000, 0x40490000});
+}
+
 static void check_round_trip(void)
 {
     const float a[6] = {1, -2, 3.5f, 0, 5, 6};
@@ -147,6 +180,7 @@ int main(void)
 
     CHECK(fd >= 0);
     close(fd);
+    check_narrow();
     check_round_trip();
     check_hostile();
     unlink(path);
