@@ -112,6 +112,16 @@ int lam_import_affine(struct lam_onnx_importer *m,
                       const struct lam_onnx_tensor *shift, double add,
                       int *value);
 
+// torch.stack(values).sum(0) is Unsqueeze of each, Concat, ReduceSum. Of the
+// Concat of such a sum: its ReduceSum; NULL: it is something else.
+const struct lam_onnx_node *
+lam_import_stack_sum(const struct lam_onnx_importer *m,
+                     const struct lam_onnx_node *node);
+// Adds the values up, and defines what both nodes give.
+int lam_import_sum_stack(struct lam_onnx_importer *m,
+                         const struct lam_onnx_node *concat,
+                         const struct lam_onnx_node *sum);
+
 // onnx_fold.c: computes a node of constants, or a Shape. *done: it was one.
 int lam_import_fold(struct lam_onnx_importer *m,
                     const struct lam_onnx_node *node, bool *done);

@@ -268,6 +268,47 @@ static int read_sum(struct lam_onnx_importer *m,
     return err ? err : lam_import_define(m, node->out[0], NULL, value);
 }
 
+const struct lam_onnx_node *
+lam_import_stack_sum(const struct lam_onnx_importer *m,
+                     const struct lam_onnx_node *node)
+{
+    const struct lam_onnx_node *sum;
+    const struct lam_onnx_attribute *a;
+    const struct lam_onnx_tensor *t;
+
+    if (strcmp(node->op, "Concat") != 0 || node->n_out != 1 ||
+        node->n_in > LAM_MAX_IN || lam_import_int(node, "axis", 1) != 0)
+        return NULL;
+    sum = lam_import_reader(m, node->out[0]);
+    if (!sum || strcmp(sum->op, "ReduceSum") != 0 || sum->n_out != 1 ||
+        lam_import_int(sum, "keepdims", 1))
+        return NULL;
+    a = lam_import_list(sum, "axes");
+    t = lam_import_constant(m, sum, 1);
+    return (a && a->n == 1 && a->ints[0] == 0) ||
+                   (t && t->whole && t->n == 1 && t->whole[0] == 0)
+               ? sum
+               : NULL;
+}
+
+int lam_import_sum_stack(struct lam_onnx_importer *m,
+                         const struct lam_onnx_node *concat,
+                         const struct lam_onnx_node *sum)
+{
+    int in[LAM_MAX_IN], value, err;
+
+    for (int i = 0; i < concat->n_in; i++) {
+        in[i] = lam_import_value(m, concat, i);
+        if (in[i] < 0)
+            return m->ctx->code;
+    }
+    err = lam_import_layer(m, sum, NULL, "add", in, concat->n_in, &value, "%s",
+                           "");
+    if (!err)
+        err = lam_import_define(m, concat->out[0], NULL, value);
+    return err ? err : lam_import_define(m, sum->out[0], NULL, value);
+}
+
 const struct lam_onnx_op lam_onnx_maths[] = {
     {"Add", read_sum},         {"Clip", read_clip},
     {"Div", read_product},     {"Elu", read_elu},

@@ -67,25 +67,32 @@ static int read_groupnorm(struct lam_onnx_importer *m,
     return err ? err : lam_import_define(m, node->out[0], NULL, value);
 }
 
+// More inputs than a layer has are joined in several steps.
 static int read_concat(struct lam_onnx_importer *m,
                        const struct lam_onnx_node *node)
 {
     const int64_t axis = lam_import_int(node, "axis", 1);
-    int in[LAM_MAX_IN], value, err;
+    const struct lam_onnx_node *sum = lam_import_stack_sum(m, node);
+    int in[LAM_MAX_IN], n = 0, value = -1, err = LAM_OK;
 
-    if (node->n_in > LAM_MAX_IN)
-        return lam_import_fail(m, node, "%d inputs, at most %d are supported",
-                               node->n_in, LAM_MAX_IN);
-    for (int i = 0; i < node->n_in; i++) {
-        in[i] = lam_import_value(m, node, i);
-        if (in[i] < 0)
+    if (sum)
+        return lam_import_sum_stack(m, node, sum);
+    for (int i = 0; i < node->n_in && !err; i++) {
+        in[n] = lam_import_value(m, node, i);
+        if (in[n] < 0)
             return m->ctx->code;
+        if (axis != 1 && axis + lam_import_shape(m, in[n])->rank != 1)
+            return lam_import_fail(m, node,
+                                   "only channels (axis 1) are joined");
+        if (++n < LAM_MAX_IN && i + 1 < node->n_in)
+            continue;
+        err =
+            lam_import_layer(m, node, NULL, "concat", in, n, &value, "%s", "");
+        in[0] = value;
+        n = 1;
     }
-    if (node->n_in == 0 ||
-        (axis != 1 && axis + lam_import_shape(m, in[0])->rank != 1))
-        return lam_import_fail(m, node, "only channels (axis 1) are joined");
-    err = lam_import_layer(m, node, NULL, "concat", in, node->n_in, &value,
-                           "%s", "");
+    if (!err && value < 0)
+        return lam_import_fail(m, node, "it has no input");
     return err ? err : lam_import_define(m, node->out[0], NULL, value);
 }
 

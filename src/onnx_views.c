@@ -197,11 +197,15 @@ static int read_ones(struct lam_onnx_importer *m,
     const int x = lam_import_value(m, node, 0);
     bool is_axis[LAM_MAX_RANK + 8] = {0};
     int64_t dim[LAM_MAX_RANK + 8];
+    const struct lam_onnx_node *next = lam_import_reader(m, node->out[0]);
     const struct lam_shape *in;
     int rank, used = 0, from = 0;
 
     if (x < 0)
         return m->ctx->code;
+    if (puts && axes && n == 1 && axes[0] == 0 && next &&
+        lam_import_stack_sum(m, next))
+        return lam_import_define(m, node->out[0], NULL, x);
     in = lam_import_shape(m, x);
     rank = puts ? in->rank + (int)n : in->rank;
     if (!axes || n < 1 || n > 4 || rank > LAM_MAX_RANK)

@@ -271,6 +271,15 @@ made("ReduceMean, Squeeze, Softmax",
      weights(axes=ints(2, 3)), (2, 3, 4, 5),
      lambda x: np.exp(x.mean((2, 3))) / np.exp(x.mean((2, 3))).sum(
          1, keepdims=True))
+made("a Concat of 40 values", [node("Relu", ["x"], ["r"]),
+     node("Concat", ["x", "r"] * 20, ["y"], axis=1)], [], (1, 2, 3, 4),
+     lambda x: np.concatenate([x, np.maximum(x, 0)] * 20, 1))
+made("torch.stack and sum", [node("Relu", ["x"], ["r"]),
+     node("Unsqueeze", ["x", "zero"], ["a"]),
+     node("Unsqueeze", ["r", "zero"], ["b"]),
+     node("Concat", ["a", "b"], ["s"], axis=0),
+     node("ReduceSum", ["s", "zero"], ["y"], keepdims=0)], weights(zero=ints(0)),
+     (1, 2, 3, 4), lambda x: x + np.maximum(x, 0))
 made("--append sigmoid", [node("Relu", ["x"], ["y"])], [], (1, 2, 3, 4),
      lambda x: 1 / (1 + np.exp(-np.maximum(x, 0))), "--append", "sigmoid")
 
@@ -334,11 +343,12 @@ check("weights outside of the folder",
 
 
 def write_safetensors(path, tensors):
-    """{name: array} as float32, or int64 as PyTorch counts batches."""
+    """{name: array}: floats, halves, bits of bfloat16, PyTorch's counts."""
+    kinds = {"f4": "F32", "f2": "F16", "u2": "BF16", "i8": "I64"}
     header, data = {}, b""
     for name, array in tensors.items():
         raw = array.tobytes()
-        header[name] = {"dtype": "I64" if array.dtype == np.int64 else "F32",
+        header[name] = {"dtype": kinds[array.dtype.str[1:]],
                         "shape": list(array.shape),
                         "data_offsets": [len(data), len(data) + len(raw)]}
         data += raw
@@ -397,6 +407,18 @@ check("a state dict by a map", taken and all(
     (taken[n] == t + 1).all() for n, t in ours.items()) and
     f"{len(ours)} matched" in done.stdout and "1 there of other types"
     in done.stdout, done.stdout)
+for kind, narrow, widen in (
+        ("F16", lambda t: t.astype("<f2"), lambda t: t.astype("f4")),
+        ("BF16", lambda t: (t.view("<u4") >> 16).astype("<u2"),
+         lambda t: (t.astype("<u4") << 16).view("f4"))):
+    halves = {n: narrow(t) for n, t in ours.items()}
+    write_safetensors(folder / "half.safetensors", halves)
+    done = run("import", "half.safetensors", "--into",
+               root / "models/unet-small.yaml", "--run", f"run-{kind}")
+    taken = read_safetensors(folder / f"run-{kind}/best.safetensors") \
+        if done.returncode == 0 else {}
+    check(f"weights of {kind} are widened", taken and all(
+        (taken[n] == widen(t)).all() for n, t in halves.items()), done.stdout)
 done = run("import", "state.safetensors", "--into",
            root / "models/unet-small.yaml", "--weights", "w.safetensors")
 check("a state dict without a map names the first weight",
