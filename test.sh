@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 tools/setup/install-deps.sh python3-onnx dcmtk build-essential debhelper \
-    lintian abigail-tools oclgrind scdoc graphviz zsh fish \
+    lintian abigail-tools oclgrind scdoc graphviz zsh fish libopencv-dnn-dev \
     libopenmpi-dev openmpi-bin
 [ -d build ] || meson setup build >/dev/null
 ninja -C build >build/build.log || { tail -40 build/build.log; exit 1; }
