@@ -87,4 +87,4 @@ print("""# ENVIRONMENT
 
 # SEE ALSO
 
-*lamina-model*(5)""")
+*lamina-model*(5), *lamina-plugin*(3)""")
