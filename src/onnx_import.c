@@ -51,7 +51,8 @@ static int import_input(struct lam_onnx_importer *m,
 }
 
 static const struct lam_onnx_op *const tables[] = {
-    lam_onnx_windows, lam_onnx_ops, lam_onnx_maths, lam_onnx_views};
+    lam_onnx_windows, lam_onnx_ops, lam_onnx_activations, lam_onnx_maths,
+    lam_onnx_views};
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
 
 static const struct lam_onnx_op *find_op(const char *op)

@@ -1,7 +1,7 @@
 // onnx_importer.h - inside of the ONNX import: what is known of the file's
 // values so far, and how an operator becomes a layer. For onnx_import.c,
 // onnx_fold.c (constants) and the tables of onnx_windows.c, onnx_ops.c,
-// onnx_maths.c and onnx_views.c.
+// onnx_activations.c, onnx_maths.c and onnx_views.c.
 #ifndef LAM_ONNX_IMPORTER_H
 #define LAM_ONNX_IMPORTER_H
 
@@ -35,8 +35,9 @@ struct lam_onnx_op {
 // Each ends with a row without op.
 extern const struct lam_onnx_op lam_onnx_windows[]; // convolutions, pools
 extern const struct lam_onnx_op lam_onnx_ops[];     // norms, resize, dense ..
-extern const struct lam_onnx_op lam_onnx_maths[];   // of single elements
-extern const struct lam_onnx_op lam_onnx_views[];   // reshape, slice ..
+extern const struct lam_onnx_op lam_onnx_maths[];   // sums, products
+extern const struct lam_onnx_op lam_onnx_activations[];
+extern const struct lam_onnx_op lam_onnx_views[]; // reshape, slice ..
 
 // Of a value: more is refused.
 #define LAM_IMPORT_MAX_ELEMENTS (INT64_C(1) << 40)

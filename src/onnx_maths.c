@@ -1,96 +1,14 @@
-// Operators of single elements: activations, sums, products. What a constant
-// does to each channel is a batchnorm of fixed statistics.
+// Sums and products of values. What a constant does to each channel is a
+// batchnorm of fixed statistics.
 #include <math.h>
 #include <string.h>
 
 #include "onnx_importer.h"
 
-static int read_activation(struct lam_onnx_importer *m,
-                           const struct lam_onnx_node *node)
+static int read_negative(struct lam_onnx_importer *m,
+                         const struct lam_onnx_node *node)
 {
-    static const char *const names[][2] = {
-        {"Relu", "relu"}, {"Sigmoid", "sigmoid"}, {"Tanh", "tanh"}};
-    int i = 0;
-
-    while (strcmp(node->op, names[i][0]) != 0)
-        i++;
-    return lam_import_simple(m, node, names[i][1], "%s", "");
-}
-
-static int read_leaky(struct lam_onnx_importer *m,
-                      const struct lam_onnx_node *node)
-{
-    return lam_import_simple(m, node, "leaky_relu", "slope=%.9g",
-                             lam_import_real(node, "alpha", 0.01));
-}
-
-static int read_prelu(struct lam_onnx_importer *m,
-                      const struct lam_onnx_node *node)
-{
-    const struct lam_onnx_tensor *slope = lam_import_constant(m, node, 1);
-
-    if (!slope || !slope->floats || slope->n < 1)
-        return lam_import_fail(m, node, "its slope is no constant");
-    for (int64_t i = 1; i < slope->n; i++)
-        if (slope->floats[i] != slope->floats[0])
-            return lam_import_fail(m, node,
-                                   "slopes that differ by channel are not "
-                                   "supported");
-    return lam_import_simple(m, node, "leaky_relu", "slope=%.9g",
-                             (double)slope->floats[0]);
-}
-
-static int read_elu(struct lam_onnx_importer *m,
-                    const struct lam_onnx_node *node)
-{
-    return lam_import_simple(m, node, "elu", "alpha=%.9g",
-                             lam_import_real(node, "alpha", 1.0));
-}
-
-static int read_gelu(struct lam_onnx_importer *m,
-                     const struct lam_onnx_node *node)
-{
-    return lam_import_simple(m, node, "gelu", "approximation=%.20s",
-                             lam_import_text(node, "approximate", "none"));
-}
-
-// A bound of Clip: an input, an attribute before operator set 11, or missing.
-static double bound_of(const struct lam_onnx_importer *m,
-                       const struct lam_onnx_node *node, int i,
-                       const char *name, double missing)
-{
-    const struct lam_onnx_tensor *t = lam_import_constant(m, node, i);
-
-    if (t && t->floats && t->n == 1)
-        return (double)t->floats[0];
-    return lam_import_has(node, i) ? (double)NAN
-                                   : lam_import_real(node, name, missing);
-}
-
-// 0 .. top is relu(x), and top - relu(top - relu(x)) where there is a top.
-static int read_clip(struct lam_onnx_importer *m,
-                     const struct lam_onnx_node *node)
-{
-    const double low = bound_of(m, node, 1, "min", -(double)INFINITY);
-    const double top = bound_of(m, node, 2, "max", (double)INFINITY);
-    int x = lam_import_value(m, node, 0), value, err;
-
-    if (x < 0)
-        return m->ctx->code;
-    if (low != 0.0 || !(top > 0.0))
-        return lam_import_fail(m, node,
-                               "only bounds of 0 and more are "
-                               "supported");
-    err = lam_import_layer(m, node, NULL, "relu", &x, 1, &value, "%s", "");
-    for (int i = 0; i < 2 && !err && top < 1e30; i++) {
-        x = value;
-        err = lam_import_affine(m, node, x, NULL, -1.0, NULL, top, &value);
-        x = value;
-        if (!err && i == 0)
-            err = lam_import_layer(m, node, NULL, "relu", &x, 1, &value, "%s",
-                                   "");
-    }
-    return err ? err : lam_import_define(m, node->out[0], NULL, value);
+    return lam_import_simple(m, node, "add", "factors=-1");
 }
 
 // Whether a constant has one number, or one for each channel of a value.
@@ -309,11 +227,10 @@ int lam_import_sum_stack(struct lam_onnx_importer *m,
     return err ? err : lam_import_define(m, sum->out[0], NULL, value);
 }
 
-const struct lam_onnx_op lam_onnx_maths[] = {
-    {"Add", read_sum},         {"Clip", read_clip},
-    {"Div", read_product},     {"Elu", read_elu},
-    {"Gelu", read_gelu},       {"LeakyRelu", read_leaky},
-    {"Mul", read_product},     {"PRelu", read_prelu},
-    {"Relu", read_activation}, {"Sigmoid", read_activation},
-    {"Sub", read_sum},         {"Sum", read_sum},
-    {"Tanh", read_activation}, {0}};
+const struct lam_onnx_op lam_onnx_maths[] = {{"Add", read_sum},
+                                             {"Div", read_product},
+                                             {"Mul", read_product},
+                                             {"Neg", read_negative},
+                                             {"Sub", read_sum},
+                                             {"Sum", read_sum},
+                                             {0}};

@@ -274,6 +274,14 @@ made("ReduceMean, Squeeze, Softmax",
 made("a Concat of 40 values", [node("Relu", ["x"], ["r"]),
      node("Concat", ["x", "r"] * 20, ["y"], axis=1)], [], (1, 2, 3, 4),
      lambda x: np.concatenate([x, np.maximum(x, 0)] * 20, 1))
+made("Clip between any bounds", [node("Clip", ["x", "low", "top"], ["y"])],
+     weights(low=np.float32(-.5).reshape(()), top=np.float32(.25).reshape(())),
+     (2, 3, 4, 5), lambda x: np.clip(x, -.5, .25))
+made("HardSwish, HardSigmoid, Neg",
+     [node("HardSwish", ["x"], ["a"]), node("Neg", ["a"], ["b"]),
+      node("HardSigmoid", ["b"], ["y"], alpha=1.5, beta=0.25)], [], (2, 3, 4, 5),
+     lambda x: np.clip(-1.5 * x * np.clip(x / 6 + .5, 0, 1) + .25, 0, 1),
+     opset=14)
 made("torch.stack and sum", [node("Relu", ["x"], ["r"]),
      node("Unsqueeze", ["x", "zero"], ["a"]),
      node("Unsqueeze", ["r", "zero"], ["b"]),
