@@ -83,7 +83,8 @@ static double cost_of(const struct lam_host *host,
     const struct conv_pass p = conv_pass(g, made);
     const struct tile tile = tile_of(host);
     const int nt = tile.nv * tile.vw;
-    const double lanes = (double)((tiles_of(g, &p, m) + nt - 1) / nt) * nt;
+    const int64_t groups = (tiles_of(g, &p, m) + nt - 1) / nt;
+    const double lanes = (double)groups * nt;
     const double pairs = (double)p.c * p.k, points = points_of(m);
     const double direct = 9.0 * pairs * g->n * p.p * p.q / tile.vw;
     const double products = points * pairs * lanes / tile.vw * 1.2;
