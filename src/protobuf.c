@@ -108,16 +108,31 @@ void lam_pb_put_int(struct lam_pb_writer *w, uint32_t number, int64_t value)
     put_varint(w, (uint64_t)value);
 }
 
+static void put_bits(struct lam_pb_writer *w, uint64_t bits, int n)
+{
+    unsigned char bytes[8];
+
+    for (int i = 0; i < n; i++)
+        bytes[i] = (unsigned char)(bits >> (8 * i));
+    put(w, bytes, (size_t)n);
+}
+
 void lam_pb_put_float(struct lam_pb_writer *w, uint32_t number, float value)
 {
-    unsigned char bytes[4];
     uint32_t bits;
 
     memcpy(&bits, &value, 4);
-    for (int i = 0; i < 4; i++)
-        bytes[i] = (unsigned char)(bits >> (8 * i));
     put_tag(w, number, LAM_PB_32);
-    put(w, bytes, 4);
+    put_bits(w, bits, 4);
+}
+
+void lam_pb_put_double(struct lam_pb_writer *w, uint32_t number, double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, 8);
+    put_tag(w, number, LAM_PB_64);
+    put_bits(w, bits, 8);
 }
 
 void lam_pb_put_bytes(struct lam_pb_writer *w, uint32_t number,

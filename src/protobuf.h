@@ -1,5 +1,5 @@
-// protobuf.h - the wire format of protocol buffers, as far as ONNX files need
-// it: varints, 32 and 64 bits, and bytes.
+// protobuf.h - the wire format of protocol buffers, as far as ONNX files and
+// TensorBoard's need it: varints, 32 and 64 bits, and bytes.
 // https://protobuf.dev/programming-guides/encoding/
 #ifndef LAM_PROTOBUF_H
 #define LAM_PROTOBUF_H
@@ -40,6 +40,8 @@ void lam_pb_put_int(struct lam_pb_writer *writer, uint32_t number,
                     int64_t value);
 void lam_pb_put_float(struct lam_pb_writer *writer, uint32_t number,
                       float value);
+void lam_pb_put_double(struct lam_pb_writer *writer, uint32_t number,
+                       double value);
 void lam_pb_put_bytes(struct lam_pb_writer *writer, uint32_t number,
                       const void *data, size_t size);
 void lam_pb_put_text(struct lam_pb_writer *writer, uint32_t number,

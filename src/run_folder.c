@@ -10,6 +10,7 @@
 
 #include "file.h"
 #include "json.h"
+#include "tfevents.h"
 
 static const char csv_header[] =
     "epoch,step,loss,lr,val_dice,val_iou,val_precision,val_recall,"
@@ -202,12 +203,45 @@ static int append(struct lam_context *ctx, const char *path, const char *name,
     return lam_file_close(ctx, file, file_name);
 }
 
+// TensorBoard looks for "tfevents" in names.
+static const char events_name[] = "events.out.tfevents.lamina";
+
+int lam_run_add_tensorboard(struct lam_context *ctx, const char *path)
+{
+    char file[1100];
+
+    lam_run_file(path, events_name, file, sizeof(file));
+    return exists(file) ? LAM_OK : lam_tfevents_create(ctx, file);
+}
+
+static int add_events(struct lam_context *ctx, const char *path,
+                      const struct lam_epoch_row *row)
+{
+    const struct lam_scalar scalars[] = {
+        {"loss", row->loss},
+        {"lr", row->lr},
+        {"images_per_s", row->images_per_s},
+        {"val/dice", row->has_val ? row->val_dice : NAN},
+        {"val/iou", row->has_val ? row->val_iou : NAN},
+        {"val/precision", row->has_val ? row->val_precision : NAN},
+        {"val/recall", row->has_val ? row->val_recall : NAN},
+        {"val/threshold", row->has_val ? row->val_threshold : NAN}};
+    char file[1100];
+
+    if (!exists(lam_run_file(path, events_name, file, sizeof(file))))
+        return LAM_OK;
+    return lam_tfevents_add(ctx, file, row->step, scalars,
+                            (int)(sizeof(scalars) / sizeof(scalars[0])));
+}
+
 int lam_run_add_row(struct lam_context *ctx, const char *path,
                     const struct lam_epoch_row *row)
 {
-    const int err = append(ctx, path, "metrics.csv", row, false);
+    int err = append(ctx, path, "metrics.csv", row, false);
 
-    return err ? err : append(ctx, path, "metrics.jsonl", row, true);
+    if (!err)
+        err = append(ctx, path, "metrics.jsonl", row, true);
+    return err ? err : add_events(ctx, path, row);
 }
 
 static int cut(struct lam_context *ctx, const char *path, const char *name,
@@ -241,9 +275,15 @@ static int cut(struct lam_context *ctx, const char *path, const char *name,
     return err;
 }
 
-int lam_run_cut_rows(struct lam_context *ctx, const char *path, int64_t epoch)
+int lam_run_cut_rows(struct lam_context *ctx, const char *path, int64_t epoch,
+                     int64_t step)
 {
-    const int err = cut(ctx, path, "metrics.csv", epoch);
+    char file[1100];
+    int err = cut(ctx, path, "metrics.csv", epoch);
 
-    return err ? err : cut(ctx, path, "metrics.jsonl", epoch);
+    if (!err)
+        err = cut(ctx, path, "metrics.jsonl", epoch);
+    if (!err && exists(lam_run_file(path, events_name, file, sizeof(file))))
+        err = lam_tfevents_restart(ctx, file, step + 1);
+    return err;
 }

@@ -41,9 +41,12 @@ int lam_run_write_kernels(struct lam_context *ctx, const char *path,
 // free(); what the run does not say stays as it is.
 void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants,
                           char **gemm);
+// From now on rows go to a file for TensorBoard too.
+int lam_run_add_tensorboard(struct lam_context *ctx, const char *path);
 int lam_run_add_row(struct lam_context *ctx, const char *path,
                     const struct lam_epoch_row *row);
-// Drops rows after an epoch, before going on from there.
-int lam_run_cut_rows(struct lam_context *ctx, const char *path, int64_t epoch);
+// Drops rows after an epoch and its step, before going on from there.
+int lam_run_cut_rows(struct lam_context *ctx, const char *path, int64_t epoch,
+                     int64_t step);
 
 #endif

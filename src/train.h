@@ -43,6 +43,7 @@ struct lam_train_options {
     struct lam_collective *ranks; // to train with; NULL: alone
     double timeout_s;
     bool quiet, explain;
+    bool tensorboard;            // metrics as scalars for it, too
     bool no_fuse;                // layers run as they are written, see fuse.h
     bool no_tuning;              // what `lamina tune` has measured is not read
     const char *command;         // for run.json

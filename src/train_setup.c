@@ -481,18 +481,25 @@ static int open_folder(struct lam_trainer *t)
                                           lam_graph_parameters(t->graph, false),
                                       .plan_bytes = t->memory.total,
                                       .layers = t->graph->n_nodes};
-    int err;
+    int err = LAM_OK;
 
     if (!lam_collective_leads(t->ranks))
         return LAM_OK;
     if (t->options->resume)
-        return lam_run_cut_rows(t->ctx, t->run, t->progress.epoch);
+        err = lam_run_cut_rows(t->ctx, t->run, t->progress.epoch,
+                               t->progress.step);
+    if (t->options->resume)
+        return err || !t->options->tensorboard
+                   ? err
+                   : lam_run_add_tensorboard(t->ctx, t->run);
     err = lam_run_create(t->ctx, t->options->run, lam_model_name(t->model),
                          t->run, sizeof(t->run));
     if (!err)
         err = lam_run_write_text(t->ctx, t->run, "model.yaml", t->model_text);
     if (!err)
         err = lam_run_write_info(t->ctx, t->run, &info);
+    if (!err && t->options->tensorboard)
+        err = lam_run_add_tensorboard(t->ctx, t->run);
     return err ? err : write_kernels(t);
 }
 

@@ -9,6 +9,7 @@
 #include "overlay.h"
 #include "param.h"
 #include "predict_tensor.h"
+#include "tile_advice.h"
 #include "trained.h"
 
 struct job {
@@ -62,6 +63,22 @@ static int write_results(struct job *job, const char *name, const float *image,
     return err;
 }
 
+// The size that would have fitted, for the sentence of one that did not.
+static int advise(struct job *job, const char *path)
+{
+    char sentence[sizeof(job->ctx->error)];
+    int tile;
+
+    memcpy(sentence, job->ctx->error, sizeof(sentence));
+    lam_error_clear(job->ctx);
+    tile = tile_advice(job->ctx, &job->trained);
+    lam_error_clear(job->ctx);
+    if (tile && (job->tile == 0 || tile < job->tile))
+        return lam_fail(job->ctx, LAM_EMEMORY, "%s: %s; --tile %d fits", path,
+                        sentence, tile);
+    return lam_fail(job->ctx, LAM_EMEMORY, "%s: %s", path, sentence);
+}
+
 static int predict_file(struct job *job, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -86,6 +103,8 @@ static int predict_file(struct job *job, const char *path)
     err = lam_predictor_run(job->trained.predictor, pixels, image->height,
                             image->width, (int)job->tile, (int)job->overlap,
                             &map);
+    if (err == LAM_EMEMORY)
+        err = advise(job, path);
     if (!err) {
         p = lam_trained_foreground(&map, image->height, image->width);
         err =

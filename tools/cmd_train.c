@@ -219,8 +219,8 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
     char command[2000] = "lamina";
     struct lam_train_options o = {
         .sets = sets, .include = include, .exclude = exclude};
-    int n, explain = 0, dry_run = 0, is_json = 0, no_fuse = 0, no_tuning = 0,
-           err;
+    int n, explain = 0, tensorboard = 0, dry_run = 0, is_json = 0, no_fuse = 0,
+           no_tuning = 0, err;
     const struct option_row rows[] = {
         {"--data", "PATH", "folder, manifest or phantom:COUNT:SIZE:SEED", NULL,
          &o.data, NULL, NULL},
@@ -246,6 +246,8 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
          NULL, NULL, NULL},
         {"--no-tuning", NULL, "ignore what lamina tune has measured",
          &no_tuning, NULL, NULL, NULL},
+        {"--tensorboard", NULL, "write the metrics for TensorBoard as well",
+         &tensorboard, NULL, NULL, NULL},
         {"--dry-run", NULL,
          "read all, print the plan, do nothing; needs no "
          "device",
@@ -272,6 +274,7 @@ int cmd_train(struct lam_context *ctx, int argc, char **argv)
     o.command = command;
     o.quiet = !talk_shows_progress();
     o.explain = explain;
+    o.tensorboard = tensorboard;
     o.no_fuse = no_fuse;
     o.no_tuning = no_tuning;
     if (!ctx->code && is_json && !dry_run)

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Manual pages, completion, drawings, checks of data: comfort.py BUILD."""
+import json
+import math
 import os
 import pathlib
 import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -196,6 +199,84 @@ def on_terminal(kind):
     os.close(ours)
     return sent.replace(b"\r\n", b"\n")
 
+
+# TensorBoard's file, read by its format: records with sums, protobuf messages.
+def masked_crc(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    crc ^= 0xffffffff
+    return ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff
+
+
+def varint(message, at):
+    value, shift = 0, 0
+    while True:
+        value |= (message[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if message[at - 1] < 128:
+            return value, at
+
+
+def fields(message):
+    """(number, value) of a message."""
+    at = 0
+    while at < len(message):
+        tag, at = varint(message, at)
+        if tag & 7 == 0:
+            value, at = varint(message, at)
+        else:
+            size = {1: 8, 5: 4}.get(tag & 7)
+            if size is None:
+                size, at = varint(message, at)
+            value, at = message[at:at + size], at + size
+        yield tag >> 3, value
+
+
+def events(path):
+    data, at = path.read_bytes(), 0
+    while at < len(data):
+        size, crc = struct.unpack_from("<QI", data, at)
+        body = data[at + 12:at + 12 + size]
+        assert masked_crc(data[at:at + 8]) == crc, "the sum of a length"
+        assert masked_crc(body) == struct.unpack_from("<I", data, at + 12 + size)[0]
+        at += 16 + size
+        event = dict(fields(body))
+        event["scalars"] = {
+            v[1].decode(): struct.unpack("<f", v[2])[0]
+            for v in (dict(fields(value)) for _, value in fields(event.get(5, b"")))}
+        yield event
+
+
+# 0xe3069283 is the sum of these nine digits by all who define CRC-32C.
+check("the sum is CRC-32C", masked_crc(b"123456789") ==
+      ((0xe3069283 >> 15 | 0xe3069283 << 17) + 0xa282ead8) & 0xffffffff)
+done = run(lamina, *short, "--run", "t", "-q", "--tensorboard")
+again = run(lamina, "train", "--resume", "t", "--set", "train.steps=8", "-q")
+found = list(events(folder / "t/events.out.tfevents.lamina"))
+check("--tensorboard: the version, and where it went on", again.returncode == 0 and
+      found[0][3] == b"brain.Event:2" and
+      [e[2] for e in found if 7 in e] == [4], again.stderr + str(found))
+rows = [json.loads(line) for line in
+        (folder / "t/metrics.jsonl").read_text().splitlines()]
+told = {e[2]: e["scalars"] for e in found if e["scalars"]}
+check("--tensorboard: what metrics.jsonl has", all(
+    math.isclose(told[row["step"]][name.replace("val_", "val/")], row[name],
+                 rel_tol=1e-5)
+    for row in rows for name in row
+    if name not in ("epoch", "step", "seconds") and row[name] is not None)
+    and len(rows) >= 2, f"{told} {rows}")
+
+# An image that does not fit: a tile that does.
+(folder / "large.pgm").write_bytes(b"P5 4096 4096 255\n" + bytes(4096 * 4096))
+done = subprocess.run([lamina, "predict", "t", "large.pgm", "--out", "p"],
+                      cwd=folder, env={**os.environ, "POCL_MEMORY_LIMIT": "1"},
+                      capture_output=True, text=True, check=False)
+tile = re.search(r"large.pgm: .* MiB.*; --tile (\d+) fits$", done.stderr.rstrip())
+check("predict: a tile that fits", done.returncode == 4 and tile and
+      256 <= int(tile.group(1)) < 4096, done.stderr)
 
 sent = on_terminal("xterm")
 check("a terminal: one line, rewritten, with what is left", b"\repoch" in sent
