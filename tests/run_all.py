@@ -89,7 +89,10 @@ with tempfile.TemporaryDirectory(prefix="lamina-") as cases:
 if is_long:
     counted([lamina, "selftest", "--exact", "2000", "--seed", "2"])
     counted([lamina, "selftest"], POCL_MAX_WORK_GROUP_SIZE="64")
+    counted([lamina, "selftest"], POCL_MEMORY_LIMIT="1")
     counted([lamina, "selftest"], POCL_DEVICES="basic")
+    counted([lamina, "selftest"], POCL_MAX_PTHREAD_COUNT="1",
+            POCL_CPU_MAX_CU_COUNT="1")
     counted([lamina, "selftest"], LAM_GUARD="end")
     counted([lamina, "selftest"], LAM_GUARD="start")
     counted([sys.executable, root / "tests/long/oclgrind.py", build])
