@@ -170,6 +170,7 @@ static int share_result(struct lam_trainer *t, int status)
 int lam_ranks_step(struct lam_trainer *t)
 {
     const int size = size_of(t), me = t->ranks->place.rank;
+    const int64_t sent = t->ranks->sent;
     int status = LAM_OK, err = LAM_OK;
 
     for (int first = 0; first < t->n_micro && !err; first += size) {
@@ -190,6 +191,8 @@ int lam_ranks_step(struct lam_trainer *t)
     }
     if (!err)
         err = share_result(t, status);
+    t->sent += t->ranks->sent - sent;
+    t->n_sent++;
     return err ? err : lam_reduce_store(t->reduce);
 }
 
@@ -296,10 +299,12 @@ void lam_ranks_report(const struct lam_trainer *t)
     times = lam_reduce_times(t->reduce);
     steps = times.rounds > 0 ? (double)times.rounds : 1.0;
     lam_log(t->ctx, LAM_LOG_INFO,
-            "%d ranks by %s: rank 0 sent %.3f MiB; of %.2f ms from the first "
-            "gradient sent to the last received, %.2f ms came after the "
-            "backward pass (means of %" PRId64 ")",
+            "%d ranks by %s: rank 0 sent %.3f MiB, %.3f a step; of %.2f ms "
+            "from the first gradient sent to the last received, %.2f ms came "
+            "after the backward pass (means of %" PRId64 ")",
             size_of(t), t->ranks->transport->name,
-            (double)t->ranks->sent / 0x1p20, 1e3 * times.traffic_s / steps,
-            1e3 * times.wait_s / steps, times.rounds);
+            (double)t->ranks->sent / 0x1p20,
+            (double)t->sent / (double)(t->n_sent + !t->n_sent) / 0x1p20,
+            1e3 * times.traffic_s / steps, 1e3 * times.wait_s / steps,
+            times.rounds);
 }

@@ -27,6 +27,7 @@ struct lam_trainer {
     struct lam_loader *loader;
     struct lam_collective *ranks; // NULL: alone
     struct lam_reduce *reduce;    // of ranks
+    int64_t sent, n_sent;         // bytes by this rank, in so many steps
     struct lam_graph *graph;
     struct lam_session *session;
     struct lam_predictor *predictor;

@@ -1,5 +1,6 @@
 // lamina train - trains a model on a data set.
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 static volatile int interrupted;
 static volatile time_t interrupted_at;
+static sigset_t awaited;
 
 // The second time the process ends at once; launchers may give one signal
 // twice.
@@ -34,12 +36,35 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
+static void *await_signals(void *data)
+{
+    int number;
+
+    (void)data;
+    while (!sigwait(&awaited, &number))
+        on_signal(number);
+    return NULL;
+}
+
+// A thread of its own takes them. The compiler in OpenCL drivers (LLVM) puts
+// handlers in the place of others; one that is used once, so that of two
+// signals at a time the second would end the process.
 static void catch_signals(struct lam_context *ctx)
 {
     struct sigaction action = {.sa_handler = on_signal};
+    pthread_t thread;
 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGINT);
+    sigaddset(&awaited, SIGTERM);
+    // All threads that start from now on have the same mask.
+    pthread_sigmask(SIG_BLOCK, &awaited, NULL);
+    if (pthread_create(&thread, NULL, await_signals, NULL))
+        pthread_sigmask(SIG_UNBLOCK, &awaited, NULL);
+    else
+        pthread_detach(thread);
     signal(SIGXFSZ, SIG_IGN);
     ctx->interrupted = &interrupted;
 }

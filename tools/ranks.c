@@ -10,6 +10,8 @@
 #include <sys/prctl.h>
 #endif
 
+#include "talk.h"
+
 static volatile sig_atomic_t child;
 
 // The number that a launcher gives to a process, -1: none.
@@ -119,12 +121,12 @@ void ranks_close(struct lam_collective *ranks, int status)
     const int code = lam_status_exit(status), rank = ranks->place.rank;
 
     fflush(stdout);
-    if (status && !ranks->has_agreed && ranks->place.size > 1) {
-        fprintf(stderr, "lamina train: %s\n", ctx->error);
-        fflush(stderr);
+    // Before any rank can end: launchers then end the others.
+    if (status && (!rank || !ranks->has_agreed))
+        talk_error("train", ctx->error);
+    if (status && !ranks->has_agreed && ranks->place.size > 1)
         ranks->transport->abort(ranks->data, code);
-    }
     ranks->transport->close(ranks->data);
-    if (status && rank)
+    if (status)
         exit(code);
 }

@@ -13,8 +13,7 @@ bool ranks_started(struct lam_context *ctx);
 // warnings.
 int ranks_open(struct lam_context *ctx, struct lam_collective *ranks);
 // Leaves with the status of the run: together with the others, or, where they
-// do not know of the error, ending them after it was printed. Returns only at
-// rank 0 and on success.
+// do not know of the error, ending them. Says the error; returns on success.
 void ranks_close(struct lam_collective *ranks, int status);
 
 #endif

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Times training steps over limited networks: measure.py BUILD OUT.json.
+"""Times training steps over limited networks: measure.py BUILD OUT.json [MBIT..]
 
-Each rank runs in a network namespace of this machine, joined by a bridge; tc
-limits each rank's way out. Wants root, iproute2 and Open MPI; nothing leaves
-the machine. Ranks share its cores, so the time without a limit is that of the
-computing. predict.py --check OUT.json puts the result beside the model.
+Each rank is a machine of its own to mpirun: a network namespace with its own
+host name, on a bridge; tc limits its way out to MBIT Mbit/s (0: no limit). A
+rank has one thread, tied to a core. Rows are added to OUT.json; predict.py
+--check OUT.json puts them beside the model. Wants root, iproute2 and Open MPI;
+nothing leaves this machine.
 """
 import json
 import os
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,84 +19,107 @@ import tempfile
 build = pathlib.Path(sys.argv[1]).resolve()
 root = pathlib.Path(__file__).resolve().parents[2]
 lamina = build / "tools" / "lamina"
-STEPS = 6
+NET = "10.77.0"
+STEPS, EPOCHS, MICRO = 6, 4, 4
 MODEL = root / "models" / "unet-small.yaml"
+
+# What mpirun starts its daemon with on machine $1.
+AGENT = """#!/bin/sh
+space=lam${1##*.}
+shift
+exec nsenter --net=/run/netns/$space unshare --uts sh -c "hostname $space; $*"
+"""
+# A core for each rank, round and round.
+RANK = """#!/bin/sh
+exec taskset -c $((OMPI_COMM_WORLD_RANK % $(nproc))) "$@"
+"""
 
 
 def sh(text, wanted=True):
-    subprocess.run(text, shell=True, check=wanted, stderr=subprocess.DEVNULL
-                   if not wanted else None)
+    subprocess.run(text, shell=True, check=wanted,
+                   stderr=None if wanted else subprocess.DEVNULL)
 
 
 def clear(n):
-    for i in range(n):
+    for i in range(1, n + 1):
         sh(f"ip netns del lam{i}", False)
     sh("ip link del lambr", False)
 
 
 def lay(n, mbit):
-    """n namespaces 10.77.0.1, .2 .. on a bridge that mpirun's own talk to."""
+    """n namespaces with .1, .2 .. on a bridge where mpirun itself is .254."""
     clear(4)
-    sh("ip link add lambr type bridge && ip addr add 10.77.0.254/24 dev lambr "
+    sh(f"ip link add lambr type bridge && ip addr add {NET}.254/24 dev lambr "
        "&& ip link set lambr up")
-    for i in range(n):
+    for i in range(1, n + 1):
+        inside = f"ip netns exec lam{i}"
         sh(f"ip netns add lam{i} && ip link add lamv{i} type veth peer name "
            f"lame netns lam{i} && ip link set lamv{i} master lambr up && "
-           f"ip netns exec lam{i} ip addr add 10.77.0.{i + 1}/24 dev lame && "
-           f"ip netns exec lam{i} ip link set lame up && "
-           f"ip netns exec lam{i} ip link set lo up")
+           f"{inside} ip addr add {NET}.{i}/24 dev lame && "
+           f"{inside} ip link set lame up && {inside} ip link set lo up")
         if mbit:
-            sh(f"ip netns exec lam{i} tc qdisc add dev lame root tbf rate "
-               f"{mbit}mbit burst 256kb latency 200ms")
+            sh(f"{inside} tc qdisc add dev lame root tbf rate {mbit}mbit "
+               "burst 64kb latency 200ms")
+
+
+def script(folder, name, text):
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+    return folder / name
 
 
 def train(n, mbit, folder):
-    """Seconds of a step and bytes that rank 0 sent in it."""
+    """Seconds of a step, by epoch, and what rank 0 says of it at the end."""
     lay(n, mbit)
-    inside = folder / "rank.sh"
-    inside.write_text(
-        "#!/bin/sh\nexec ip netns exec lam$OMPI_COMM_WORLD_RANK \"$@\"\n")
-    inside.chmod(0o755)
-    rows = []
-    for steps in (2, 2 + STEPS):
-        run = f"{n}-{mbit}-{steps}"
-        process = subprocess.run(
-            ["mpirun", "--oversubscribe", "--bind-to", "none",
-             "--mca", "btl", "self,tcp", "--mca", "pml", "ob1",
-             "--mca", "btl_tcp_if_include", "10.77.0.0/24",
-             "--mca", "oob_tcp_if_include", "10.77.0.0/24",
-             "-n", str(n), inside, lamina, "train", MODEL, "--data",
-             "phantom:20:64:1", "--set", "inputs.image=N,1,64,64", "--set",
-             f"train.batch={4 * n}", "--set", "train.micro_batch=4", "--set",
-             f"train.steps={steps}", "--set", "train.eval_every=0", "--run",
-             run, "--no-progress"],
-            cwd=folder, text=True, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, check=False,
-            env={**os.environ, "OMPI_ALLOW_RUN_AS_ROOT": "1",
-                 "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
-        if process.returncode:
-            sys.exit(process.stdout)
-        seconds = [float(line.split(",")[-1]) for line in
-                   (folder / run / "metrics.csv").read_text().splitlines()[1:]]
-        sent = re.search(r"rank 0 sent ([0-9.]+) MiB; of ([0-9.]+) ms from .* "
-                         r"received, ([0-9.]+) ms", process.stdout)
-        rows.append((sum(seconds), *(map(float, sent.groups()) if sent else
-                                     (0.0, 0.0, 0.0))))
-    # The first steps have the start in them.
-    return {"ranks": n, "mbit": mbit, "step": (rows[1][0] - rows[0][0]) / STEPS,
-            "sent": (rows[1][1] - rows[0][1]) / STEPS * 2**20,
-            "exchange_ms": rows[1][2], "after_backward_ms": rows[1][3]}
+    run = f"{n}-{mbit}"
+    images = round(STEPS * MICRO * n / 0.7) + 1
+    process = subprocess.run(
+        ["mpirun", "--host", ",".join(f"{NET}.{i + 1}" for i in range(n)),
+         "--bind-to", "none", "--mca", "btl", "self,tcp", "--mca", "pml", "ob1",
+         "--mca", "plm_rsh_agent", script(folder, "agent.sh", AGENT),
+         "--mca", "btl_tcp_if_include", f"{NET}.0/24",
+         "--mca", "oob_tcp_if_include", f"{NET}.0/24",
+         "-x", "LAM_PLUGIN_PATH", "-x", "POCL_CACHE_DIR", "-x",
+         "POCL_MAX_PTHREAD_COUNT=1", "-n", str(n),
+         script(folder, "rank.sh", RANK), lamina, "train", MODEL, "--data",
+         f"phantom:{images}:64:1", "--set", "inputs.image=N,1,64,64", "--set",
+         f"train.batch={MICRO * n}", "--set", f"train.micro_batch={MICRO}",
+         "--set", f"train.steps={STEPS * EPOCHS}", "--set",
+         "train.eval_every=0", "--run", run, "--no-progress"],
+        cwd=folder, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, check=False,
+        env={"LAM_PLUGIN_PATH": str(build / "plugins"),
+             "POCL_CACHE_DIR": str(folder / "pocl"), **os.environ,
+             "OMPI_ALLOW_RUN_AS_ROOT": "1",
+             "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"})
+    if process.returncode:
+        sys.exit(process.stdout)
+    rows = [line.split(",") for line in
+            (folder / run / "metrics.csv").read_text().splitlines()]
+    steps, seconds = rows[0].index("step"), rows[0].index("seconds")
+    ends = [0] + [int(row[steps]) for row in rows[1:]]
+    # The first epoch has the start in it.
+    times = [float(row[seconds]) / (end - before) for row, before, end in
+             zip(rows[1:], ends, ends[1:])][1:]
+    said = re.search(r"sent [0-9.]+ MiB, ([0-9.]+) a step; of ([0-9.]+) ms from"
+                     r" .* received, ([0-9.]+) ms", process.stdout)
+    sent, exchange, late = map(float, said.groups()) if said else (0, 0, 0)
+    return {"ranks": n, "mbit": mbit, "step": statistics.median(times),
+            "least": min(times), "most": max(times), "sent": sent * 2**20,
+            "exchange_ms": exchange, "after_backward_ms": late}
 
 
+out = pathlib.Path(sys.argv[2])
+result = json.loads(out.read_text()) if out.exists() else \
+    {"bytes": 4 * 536_321, "rows": []}
 with tempfile.TemporaryDirectory(prefix="lamina-") as name:
-    result = {"bytes": 4 * 535_617, "rows": []}
     try:
-        for mbit in (None, 1000, 200, 50):
+        for mbit in map(int, sys.argv[3:] or ("0", "1000", "200", "50")):
             for n in (1, 2, 4):
                 if n == 1 and mbit:
                     continue
                 result["rows"].append(train(n, mbit, pathlib.Path(name)))
                 print(result["rows"][-1], flush=True)
+                out.write_text(json.dumps(result, indent=1) + "\n")
     finally:
         clear(4)
-pathlib.Path(sys.argv[2]).write_text(json.dumps(result, indent=1) + "\n")
