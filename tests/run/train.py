@@ -24,7 +24,7 @@ root = pathlib.Path(__file__).resolve().parents[2]
 lamina = build / "tools" / "lamina"
 model = root / "models" / "unet-small.yaml"
 small = ["--data", "phantom:20:64:1", "--set", "inputs.image=N,1,64,64",
-         "--set", "train.batch=4", "--quiet"]
+         "--set", "train.batch=4", "--no-progress"]
 folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
 counts = {"passed": 0, "failed": 0}
 
