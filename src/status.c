@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int lam_fail(struct lam_context *ctx, int code, const char *format, ...)
+int(lam_fail)(struct lam_context *ctx, int code, const char *format, ...)
 {
     if (!ctx->code) {
         va_list args;
@@ -55,7 +55,7 @@ int lam_status_exit(int status)
     case name:                                                                 \
         return code;
     switch (status) {
-        LAM_STATUS_LIST(STATUS_EXIT)
+        LAM_STATUS_LIST(STATUS_EXIT) // NOLINT(bugprone-branch-clone)
     default:
         return 1;
     }

@@ -27,6 +27,9 @@ struct lam_context {
 // Records the sentence unless one is recorded already; returns code.
 int lam_fail(struct lam_context *ctx, int code, const char *format, ...)
     LAM_PRINTF(3, 4);
+#ifdef __clang_analyzer__ // looks at one file and would not know
+#define lam_fail(ctx, code, ...) (lam_fail(ctx, code, __VA_ARGS__), (code))
+#endif
 // Forgets the error, so that work can go on after it was reported.
 void lam_error_clear(struct lam_context *ctx);
 void lam_log(struct lam_context *ctx, enum lam_level level, const char *format,
