@@ -94,12 +94,12 @@ def check(path):
     """Measured steps in network namespaces beside predicted ones."""
     measured = json.loads(open(path).read())
     alone = {r["ranks"]: r["step"] for r in measured["rows"]
-             if r["mbit"] is None}
+             if not r["mbit"]}
     print("| Mbit/s | ranks | step, no limit, ms | step, ms | lost, ms | "
           "predicted lost, ms | sent a step, MiB | predicted, MiB |")
     print("|---|---|---|---|---|---|---|---|")
     for row in measured["rows"]:
-        if row["mbit"] is None or row["ranks"] == 1:
+        if not row["mbit"] or row["ranks"] == 1:
             continue
         # Ranks share two cores: what they compute in is what they take where
         # nothing limits the network.
