@@ -41,6 +41,8 @@ HOST = {
     "poll": 80e-6,    # seconds until a waiting rank looks again
     "bucket": 1 << 20,
     "jitter": 0.01,   # standard deviation of a rank's step, as a share of it
+    "early": 0.5,     # share of the backward pass behind an average gradient:
+                      # the costly layers of an encoder come last
 }
 
 
@@ -61,7 +63,8 @@ def step_time(work, network, ranks, per_network=1, host=HOST, micro=1):
     delays = 2 * (network["latency"] + host["poll"])
     # A round ends with a bucket that no computing can hide.
     def exposed(total):
-        hidden = work["step"] * work["back"] * (1 - 1 / buckets)
+        hidden = work["step"] * work["back"] * host["early"] * \
+            (1 - 1 / buckets)
         return max(total - hidden, total / buckets) + delays
 
     first = exposed(half + adding) + reading
