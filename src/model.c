@@ -82,10 +82,15 @@ static int include_file(struct lam_model *model, const struct lam_yaml *at)
                               "of the model");
     snprintf(path, sizeof(path), "%.*s%s",
              slash ? (int)(slash - model->file + 1) : 0, model->file, at->text);
-    err = !is_there(path) &&
-                  lam_installed_model(at->text, installed, sizeof(installed))
-              ? lam_yaml_load(model->ctx, installed, &tree)
-              : lam_yaml_load(model->ctx, path, &tree);
+    if (is_there(path))
+        err = lam_yaml_load(model->ctx, path, &tree);
+    else if (lam_installed_model(at->text, installed, sizeof(installed)))
+        err = lam_yaml_load(model->ctx, installed, &tree);
+    else
+        err = lam_model_fail(model, at,
+                             "there is no file %s, and no installed one of "
+                             "that name",
+                             path);
     if (err)
         return err;
     blocks = lam_yaml_get(tree, "blocks");

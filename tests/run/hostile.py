@@ -155,6 +155,7 @@ models = {
     "filters too many": head + "layers:\n  - {name: a, type: conv2d, "
                                "filters: 2000000000, kernel: 3}\noutputs: [a]\n",
     "include outside": head + "include: ../../etc/passwd\n",
+    "include missing": head + "include: no-such-blocks.yaml\n",
 }
 for name, text in models.items():
     path = folder / "x.yaml"
