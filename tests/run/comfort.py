@@ -120,7 +120,7 @@ for words, wanted in (([lamina, ""], verbs), ([lamina, "inspect", "--"], [
     if not wanted:
         continue
     line = " ".join(["lamina", *words[1:]])
-    told = run("fish", "--no-config", "-c", f"fish_add_path -p {lamina.parent}; "
+    told = run("fish", "--no-config", "-c", f"set -x PATH {lamina.parent} $PATH; "
                f"source {root}/share/lamina.fish; complete -C '{line}'")
     found = {line.partition("\t")[0] for line in told.stdout.splitlines()}
     check(f"fish: {' '.join(words[1:])}", not told.stderr and set(wanted) <= found
