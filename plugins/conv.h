@@ -11,6 +11,11 @@
 
 #include "lam/plugin.h"
 
+static inline int conv_div_up(int64_t a, int64_t b)
+{
+    return (int)((a + b - 1) / b);
+}
+
 struct conv_config {
     int32_t filters, kernel[2], stride[2], dilation[2], groups, pad;
     struct lam_list pads;
@@ -243,6 +248,19 @@ int conv_plain_reduce(const struct lam_host *host,
 // Bytes of scratch of the weight and the bias.
 int64_t conv_plain_scratch(const struct lam_host *host,
                            const struct conv_geometry *g);
+
+// conv_processor.c: what the kernels for processors share. Registers of a tile:
+// filters x vectors x width of a vector.
+struct conv_tile {
+    int kr, nv, vw;
+};
+struct conv_tile conv_tile(const struct lam_host *host);
+// Work-items for so many items.
+int conv_workers(const struct lam_host *host, int items);
+// The kernel that packs the weight and the one that runs, nothing packed yet.
+int conv_direct_kernels(const struct lam_host *host, const char *source,
+                        const char *pack, const char *run, const char *options,
+                        struct conv_direct *direct);
 
 // Kernels for processors: conv_direct.c makes small or big.
 int conv_direct_score(const struct lam_host *host,

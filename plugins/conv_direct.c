@@ -13,11 +13,6 @@ enum {
     MIN_ITEMS = 8        // so that cores share the work of a small image
 };
 
-// Registers of a tile: filters x vectors x width of a vector.
-struct tile {
-    int kr, nv, vw;
-};
-
 // One pass, seen from its result.
 struct pass {
     int c, k;          // channels of a group of the source and the result
@@ -30,19 +25,11 @@ struct pass {
     int result_phases;
 };
 
-static struct tile tile_of(const struct lam_host *host, int k)
+static struct conv_tile tile_of(const struct lam_host *host, int k)
 {
-    const int width = host->device.vector_width;
-    const int vw = width >= 16 ? 16 : width >= 8 ? 8 : 4;
+    const struct conv_tile tile = conv_tile(host);
 
-    if (k <= 2)
-        return (struct tile){2, vw == 16 ? 6 : 4, vw};
-    return (struct tile){vw == 16 ? 8 : 4, 3, vw};
-}
-
-static int div_up(int a, int b)
-{
-    return (a + b - 1) / b;
+    return k > 2 ? tile : (struct conv_tile){2, tile.vw == 16 ? 6 : 4, tile.vw};
 }
 
 static int floor_div(int a, int b)
@@ -82,12 +69,12 @@ static struct pass pass_of(const struct conv_geometry *g, int made)
     return (struct pass){
         .c = g->k / g->groups,
         .k = g->c / g->groups,
-        .rows = div_up(g->h, g->sh),
-        .columns = div_up(g->w, g->sw),
+        .rows = conv_div_up(g->h, g->sh),
+        .columns = conv_div_up(g->w, g->sw),
         .more = {(g->sh - 1 + g->top) / g->sh -
                      floor_div(g->top - reach[0], g->sh),
                  more},
-        .shared = shared_zeros(-from, more, div_up(g->w, g->sw), g->q),
+        .shared = shared_zeros(-from, more, conv_div_up(g->w, g->sw), g->q),
         .phases = 1,
         .height = g->p,
         .width = g->q,
@@ -102,7 +89,7 @@ static int pitch_of(const struct pass *p, int columns)
     return columns + p->more[1] - (columns == p->columns ? p->shared : 0);
 }
 
-static int64_t region_of(const struct pass *p, const struct tile *tile,
+static int64_t region_of(const struct pass *p, const struct conv_tile *tile,
                          int rows, int columns)
 {
     return (int64_t)p->c * p->phases * (rows + p->more[0]) *
@@ -111,20 +98,20 @@ static int64_t region_of(const struct pass *p, const struct tile *tile,
 }
 
 // Cycles of all chunks of this size, roughly; images is how often they come.
-static double cost_of(const struct pass *p, const struct tile *tile, int taps,
-                      int images, int rows, int columns)
+static double cost_of(const struct pass *p, const struct conv_tile *tile,
+                      int taps, int images, int rows, int columns)
 {
     const int width = tile->nv * tile->vw;
     const int length = (rows - 1) * pitch_of(p, columns) + columns;
-    const double tiles = (double)div_up(length, width) *
-                         div_up(p->k, tile->kr) * p->result_phases;
+    const double tiles = (double)conv_div_up(length, width) *
+                         conv_div_up(p->k, tile->kr) * p->result_phases;
     const double per_tile =
         (double)p->c * taps / p->result_phases * tile->kr * tile->nv + 100.0;
     const double region = (double)region_of(p, tile, rows, columns);
     const double slower = fmax(1.0, 0.9 + 0.1 * region / BUDGET);
     const double chunks =
-        (double)div_up(p->rows, rows) * div_up(p->columns, columns);
-    const double items = chunks * images * div_up(p->k, tile->kr);
+        (double)conv_div_up(p->rows, rows) * conv_div_up(p->columns, columns);
+    const double items = chunks * images * conv_div_up(p->k, tile->kr);
 
     return (tiles * per_tile * fmin(slower, 1.5) + 0.7 * region) * chunks *
            fmax(1.0, MIN_ITEMS / items);
@@ -135,16 +122,16 @@ static void choose_cut(const struct lam_host *host,
                        struct conv_cut *cut)
 {
     const struct pass p = pass_of(g, made);
-    const struct tile tile = tile_of(host, p.k);
+    const struct conv_tile tile = tile_of(host, p.k);
     const int units = host->device.compute_units;
-    const int blocks = div_up(p.k, tile.kr);
+    const int blocks = conv_div_up(p.k, tile.kr);
     double best = INFINITY;
     int64_t chunks;
 
     *cut = (struct conv_cut){.rows = 1, .columns = 1};
     for (int n = 1; n <= 64 && n <= p.columns; n++)
         for (int rows = 1; rows <= p.rows && rows <= 64; rows++) {
-            const int columns = div_up(p.columns, n);
+            const int columns = conv_div_up(p.columns, n);
             const double cost = cost_of(&p, &tile, g->r * g->s,
                                         g->n * g->groups, rows, columns);
 
@@ -154,15 +141,13 @@ static void choose_cut(const struct lam_host *host,
                 cut->columns = columns;
             }
         }
-    chunks = (int64_t)g->n * g->groups * div_up(p.rows, cut->rows) *
-             div_up(p.columns, cut->columns);
+    chunks = (int64_t)g->n * g->groups * conv_div_up(p.rows, cut->rows) *
+             conv_div_up(p.columns, cut->columns);
     cut->splits = 1;
     while (chunks * cut->splits < 8 * units && cut->splits < blocks)
         cut->splits++;
     cut->items = (int)(chunks * cut->splits);
-    cut->n_workers = units < 2 ? 8 : 4 * units;
-    if (cut->n_workers > cut->items)
-        cut->n_workers = cut->items;
+    cut->n_workers = conv_workers(host, cut->items);
     cut->region = region_of(&p, &tile, cut->rows, cut->columns);
 }
 
@@ -180,13 +165,13 @@ void conv_direct_workspace(const struct lam_host *host,
                            int64_t *scratch, int64_t *persist)
 {
     const struct pass p = pass_of(g, made);
-    const struct tile tile = tile_of(host, p.k);
+    const struct conv_tile tile = tile_of(host, p.k);
     struct conv_cut cut;
 
     choose_cut(host, g, made, &cut);
     *scratch = 4 * cut.region * cut.n_workers;
-    *persist = (int64_t)4 * g->groups * div_up(p.k, tile.kr) * tile.kr * p.c *
-               g->r * g->s;
+    *persist = (int64_t)4 * g->groups * conv_div_up(p.k, tile.kr) * tile.kr *
+               p.c * g->r * g->s;
 }
 
 int conv_direct_prepare(const struct lam_host *host,
@@ -194,19 +179,14 @@ int conv_direct_prepare(const struct lam_host *host,
                         struct conv_direct *direct)
 {
     const struct pass p = pass_of(g, made);
-    const struct tile tile = tile_of(host, p.k);
+    const struct conv_tile tile = tile_of(host, p.k);
     char options[64];
-    int err;
 
     choose_cut(host, g, made, &direct->cut);
-    direct->packed = 0;
     snprintf(options, sizeof(options), "-DVW=%d -DKR=%d -DNV=%d", tile.vw,
              tile.kr, tile.nv);
-    err =
-        host->kernel(host, conv_direct_cl, "conv_pack", options, &direct->pack);
-    return err ? err
-               : host->kernel(host, conv_direct_cl, "conv_direct", options,
-                              &direct->run);
+    return conv_direct_kernels(host, conv_direct_cl, "conv_pack", "conv_direct",
+                               options, direct);
 }
 
 static int pack(const struct lam_host *host, const struct conv_geometry *g,
@@ -214,9 +194,10 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
                 const struct lam_io *io)
 {
     const struct pass p = pass_of(g, made);
-    const struct tile tile = tile_of(host, p.k);
-    const size_t global[3] = {(size_t)div_up(p.c, 16),
-                              (size_t)(g->groups * div_up(p.k, tile.kr)), 1};
+    const struct conv_tile tile = tile_of(host, p.k);
+    const size_t global[3] = {(size_t)conv_div_up(p.c, 16),
+                              (size_t)(g->groups * conv_div_up(p.k, tile.kr)),
+                              1};
     const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->weight[0]),
                                    LAM_ARG_TENSOR(&io->persist),

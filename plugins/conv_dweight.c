@@ -28,11 +28,6 @@ static struct tile tile_of(const struct lam_host *host)
                         : (struct tile){6, 2, 4};
 }
 
-static int div_up(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 static int64_t image_of(const struct conv_geometry *g, int rows, int columns)
 {
     return ((int64_t)(rows - 1) * g->sh + (int64_t)(g->r - 1) * g->dh + 1) *
@@ -51,7 +46,7 @@ static double cost_of(const struct conv_geometry *g, const struct tile *tile,
                       int channels, int rows, int columns)
 {
     const int positions = rows * columns;
-    const double tiles = div_up(channels * g->r * g->s, tile->nj);
+    const double tiles = conv_div_up(channels * g->r * g->s, tile->nj);
     const double region = (double)region_of(g, tile, channels, rows, columns);
     const double slower = fmax(1.0, 0.9 + 0.1 * region / BUDGET);
 
@@ -60,26 +55,26 @@ static double cost_of(const struct conv_geometry *g, const struct tile *tile,
                  150.0) *
                 fmin(slower, 1.5) +
             0.7 * region) *
-           div_up(g->p, rows) * div_up(g->q, columns);
+           conv_div_up(g->p, rows) * conv_div_up(g->q, columns);
 }
 
 static void choose_cut(const struct lam_host *host,
                        const struct conv_geometry *g, struct conv_cut *cut)
 {
     const struct tile tile = tile_of(host);
-    const int block = tile.nv * tile.vw, units = host->device.compute_units;
+    const int block = tile.nv * tile.vw;
     const int c = g->c / g->groups, k = g->k / g->groups;
-    const int blocks = div_up(k, block), taps = c * g->r * g->s;
+    const int blocks = conv_div_up(k, block), taps = c * g->r * g->s;
     const int most = 64 * 9 / (g->r * g->s);
     double best = INFINITY;
     int64_t items, chunks;
 
     *cut = (struct conv_cut){.rows = 1, .columns = 1};
-    cut->channels = div_up(most > 64 ? most : 64, tile.nj) * tile.nj;
+    cut->channels = conv_div_up(most > 64 ? most : 64, tile.nj) * tile.nj;
     if (cut->channels > c)
         cut->channels = c;
     for (int n = 1; n <= g->q; n++) {
-        const int columns = div_up(g->q, n);
+        const int columns = conv_div_up(g->q, n);
 
         for (int rows = 1; rows <= g->p && rows * columns <= POSITIONS;
              rows++) {
@@ -94,22 +89,20 @@ static void choose_cut(const struct lam_host *host,
         if (n >= 64 && columns <= POSITIONS)
             break;
     }
-    chunks =
-        (int64_t)g->n * div_up(g->p, cut->rows) * div_up(g->q, cut->columns);
-    items = (int64_t)g->groups * blocks * div_up(c, cut->channels);
+    chunks = (int64_t)g->n * conv_div_up(g->p, cut->rows) *
+             conv_div_up(g->q, cut->columns);
+    items = (int64_t)g->groups * blocks * conv_div_up(c, cut->channels);
     cut->parts = 1;
     while (items * cut->parts < MIN_ITEMS && cut->parts < chunks &&
            cut->parts < MAX_PARTS)
         cut->parts++;
     cut->items = (int)(items * cut->parts);
-    cut->n_workers = units < 2 ? 8 : 4 * units;
-    if (cut->n_workers > cut->items)
-        cut->n_workers = cut->items;
+    cut->n_workers = conv_workers(host, cut->items);
     cut->region = region_of(g, &tile, cut->channels, cut->rows, cut->columns);
     cut->partial_at = (int64_t)cut->parts * g->k;
     cut->region_at = cut->partial_at + (int64_t)cut->parts * g->groups *
                                            blocks * block *
-                                           div_up(taps, tile.nj) * tile.nj;
+                                           conv_div_up(taps, tile.nj) * tile.nj;
 }
 
 void conv_dweight_workspace(const struct lam_host *host,
@@ -148,8 +141,8 @@ static int sum_parts(const struct lam_host *host, const struct conv_geometry *g,
     const struct tile tile = tile_of(host);
     const int k = g->k / g->groups, taps = g->c / g->groups * g->r * g->s;
     const size_t global[3] = {
-        (size_t)div_up(taps, tile.vw),
-        (size_t)(g->groups * div_up(k, tile.nv * tile.vw)), 1};
+        (size_t)conv_div_up(taps, tile.vw),
+        (size_t)(g->groups * conv_div_up(k, tile.nv * tile.vw)), 1};
     // Its private sums are large: many items of a group would not fit a stack.
     const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->scratch),

@@ -29,11 +29,6 @@ static int side_of(const struct lam_host *host)
     return 0;
 }
 
-static int div_up(int64_t a, int64_t b)
-{
-    return (int)((a + b - 1) / b);
-}
-
 int conv_implicit_score(const struct lam_host *host,
                         const struct conv_geometry *g)
 {
@@ -55,10 +50,10 @@ int conv_implicit_score(const struct lam_host *host,
 static int parts_of(const struct conv_geometry *g)
 {
     const int64_t places = (int64_t)g->n * g->p * g->q;
-    const int64_t tiles = (int64_t)div_up(g->k / g->groups, 64) *
-                          div_up((int64_t)g->c / g->groups * g->r * g->s, 64) *
-                          g->groups;
-    int64_t parts = div_up(MIN_GROUPS, tiles);
+    const int64_t tiles =
+        (int64_t)conv_div_up(g->k / g->groups, 64) *
+        conv_div_up((int64_t)g->c / g->groups * g->r * g->s, 64) * g->groups;
+    int64_t parts = conv_div_up(MIN_GROUPS, tiles);
 
     if (parts > places / (8 * DEPTH))
         parts = places / (8 * DEPTH);
@@ -109,9 +104,10 @@ int conv_implicit_run(const struct lam_host *host,
     const int k = (is_big ? g->c : g->k) / g->groups;
     const int p = is_big ? g->h : g->p, q = is_big ? g->w : g->q;
     const int ya = is_big ? g->sh : 1, yb = is_big ? g->sw : 1;
-    const int64_t places = (int64_t)g->n * div_up(p, ya) * div_up(q, yb);
-    const size_t global[3] = {(size_t)div_up(places, tile) * (size_t)side,
-                              (size_t)div_up(k, tile) * (size_t)side,
+    const int64_t places =
+        (int64_t)g->n * conv_div_up(p, ya) * conv_div_up(q, yb);
+    const size_t global[3] = {(size_t)conv_div_up(places, tile) * (size_t)side,
+                              (size_t)conv_div_up(k, tile) * (size_t)side,
                               (size_t)(g->groups * ya * yb)};
     const size_t local[3] = {(size_t)side, (size_t)side, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(src),
@@ -149,8 +145,9 @@ int conv_implicit_weight(
     const int side = side_of(host), tile = 4 * side, parts = parts_of(g);
     const int c = g->c / g->groups, k = g->k / g->groups;
     const size_t global[3] = {
-        (size_t)div_up((int64_t)c * g->r * g->s, tile) * (size_t)side,
-        (size_t)div_up(k, tile) * (size_t)side, (size_t)(g->groups * parts)};
+        (size_t)conv_div_up((int64_t)c * g->r * g->s, tile) * (size_t)side,
+        (size_t)conv_div_up(k, tile) * (size_t)side,
+        (size_t)(g->groups * parts)};
     const size_t local[3] = {(size_t)side, (size_t)side, 1};
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(big),

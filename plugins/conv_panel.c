@@ -13,11 +13,6 @@ enum {
     DEPTH = 64          // of the packing kernel
 };
 
-// Registers of a tile: filters x vectors x width of a vector.
-struct tile {
-    int kr, nv, vw;
-};
-
 // One pass as a product: src [n, groups * c, h, w] is seen through taps, and
 // each filter's results go to one of [made_r, made_s] places of a channel.
 struct product {
@@ -26,19 +21,6 @@ struct product {
     int by_f, by_d;            // from one to the next in the weight
     int made_r, made_s;
 };
-
-static struct tile tile_of(const struct lam_host *host)
-{
-    const int width = host->device.vector_width;
-    const int vw = width >= 16 ? 16 : width >= 8 ? 8 : 4;
-
-    return (struct tile){vw == 16 ? 8 : 4, 3, vw};
-}
-
-static int div_up(int a, int b)
-{
-    return (a + b - 1) / b;
-}
 
 static struct product product_of(const struct conv_geometry *g, int made)
 {
@@ -76,28 +58,26 @@ static struct product product_of(const struct conv_geometry *g, int made)
 static void choose_cut(const struct lam_host *host, const struct product *p,
                        struct conv_cut *cut)
 {
-    const struct tile tile = tile_of(host);
+    const struct conv_tile tile = conv_tile(host);
     const struct conv_geometry *seen = &p->seen;
     const int width = tile.nv * tile.vw, units = host->device.compute_units;
-    const int all = div_up(seen->p * seen->q, width);
+    const int all = conv_div_up(seen->p * seen->q, width);
     const int64_t images = (int64_t)seen->n * seen->groups;
     const int64_t wanted = 8 * (int64_t)units;
 
     *cut = (struct conv_cut){.columns = BUDGET / (p->depth * width)};
     if (cut->columns > MOST_TILES)
         cut->columns = MOST_TILES;
-    while (cut->columns > 1 && images * div_up(all, cut->columns) < wanted)
+    while (cut->columns > 1 && images * conv_div_up(all, cut->columns) < wanted)
         cut->columns--;
     if (cut->columns < 1)
         cut->columns = 1;
     cut->splits = 1;
-    while (images * div_up(all, cut->columns) * cut->splits < wanted &&
-           cut->splits < div_up(p->filters, tile.kr))
+    while (images * conv_div_up(all, cut->columns) * cut->splits < wanted &&
+           cut->splits < conv_div_up(p->filters, tile.kr))
         cut->splits++;
-    cut->items = (int)(images * div_up(all, cut->columns) * cut->splits);
-    cut->n_workers = units < 2 ? 8 : 4 * units;
-    if (cut->n_workers > cut->items)
-        cut->n_workers = cut->items;
+    cut->items = (int)(images * conv_div_up(all, cut->columns) * cut->splits);
+    cut->n_workers = conv_workers(host, cut->items);
     cut->region = (int64_t)cut->columns * p->depth * width;
 }
 
@@ -106,7 +86,7 @@ static bool can_serve(const struct lam_host *host,
                       const struct conv_geometry *g, int made)
 {
     const struct product p = product_of(g, made);
-    const struct tile tile = tile_of(host);
+    const struct conv_tile tile = conv_tile(host);
 
     if (host->device.kind != LAM_DEVICE_CPU || host->real != LAM_F32 ||
         (int64_t)p.depth * tile.nv * tile.vw > MOST)
@@ -135,13 +115,13 @@ void conv_panel_workspace(const struct lam_host *host,
                           int64_t *scratch, int64_t *persist)
 {
     const struct product p = product_of(g, made);
-    const struct tile tile = tile_of(host);
+    const struct conv_tile tile = conv_tile(host);
     struct conv_cut cut;
 
     choose_cut(host, &p, &cut);
     *scratch = 4 * cut.region * cut.n_workers;
-    *persist =
-        (int64_t)4 * g->groups * div_up(p.filters, tile.kr) * tile.kr * p.depth;
+    *persist = (int64_t)4 * g->groups * conv_div_up(p.filters, tile.kr) *
+               tile.kr * p.depth;
 }
 
 int conv_panel_prepare(const struct lam_host *host,
@@ -149,28 +129,23 @@ int conv_panel_prepare(const struct lam_host *host,
                        struct conv_direct *direct)
 {
     const struct product p = product_of(g, made);
-    const struct tile tile = tile_of(host);
+    const struct conv_tile tile = conv_tile(host);
     char options[64];
-    int err;
 
     choose_cut(host, &p, &direct->cut);
-    direct->packed = 0;
     snprintf(options, sizeof(options), "-DVW=%d -DKR=%d -DNV=%d", tile.vw,
              tile.kr, tile.nv);
-    err =
-        host->kernel(host, conv_panel_cl, "panel_pack", options, &direct->pack);
-    return err ? err
-               : host->kernel(host, conv_panel_cl, "conv_panel", options,
-                              &direct->run);
+    return conv_direct_kernels(host, conv_panel_cl, "panel_pack", "conv_panel",
+                               options, direct);
 }
 
 static int pack(const struct lam_host *host, const struct product *p,
                 const struct conv_direct *direct, const struct lam_io *io)
 {
-    const struct tile tile = tile_of(host);
+    const struct conv_tile tile = conv_tile(host);
     const size_t global[3] = {
-        (size_t)div_up(p->depth, DEPTH),
-        (size_t)(p->seen.groups * div_up(p->filters, tile.kr)), 1};
+        (size_t)conv_div_up(p->depth, DEPTH),
+        (size_t)(p->seen.groups * conv_div_up(p->filters, tile.kr)), 1};
     const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(&io->weight[0]), LAM_ARG_TENSOR(&io->persist),

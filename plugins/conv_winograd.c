@@ -8,25 +8,6 @@
 
 enum { PAD = 16 }; // floats, as in conv_winograd.cl
 
-// Registers of a tile: filters x vectors x width of a vector.
-struct tile {
-    int kr, nv, vw;
-};
-
-static int div_up(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
-static struct tile tile_of(const struct lam_host *host)
-{
-    const int width = host->device.vector_width;
-
-    return width >= 16  ? (struct tile){8, 3, 16}
-           : width >= 8 ? (struct tile){4, 3, 8}
-                        : (struct tile){4, 3, 4};
-}
-
 struct conv_pass conv_pass(const struct conv_geometry *g, int made)
 {
     if (made == CONV_SMALL)
@@ -46,8 +27,9 @@ static int points_of(int m)
 static int64_t tiles_of(const struct conv_geometry *g,
                         const struct conv_pass *p, int m)
 {
-    return (int64_t)g->n * g->dh * g->dw * div_up(div_up(p->p, g->dh), m) *
-           div_up(div_up(p->q, g->dw), m);
+    return (int64_t)g->n * g->dh * g->dw *
+           conv_div_up(conv_div_up(p->p, g->dh), m) *
+           conv_div_up(conv_div_up(p->q, g->dw), m);
 }
 
 // How the work is cut: by the shapes alone.
@@ -56,8 +38,8 @@ static void choose_cut(const struct lam_host *host,
                        struct conv_cut *cut)
 {
     const struct conv_pass p = conv_pass(g, made);
-    const struct tile tile = tile_of(host);
-    const int nt = tile.nv * tile.vw, blocks = div_up(p.k, tile.kr);
+    const struct conv_tile tile = conv_tile(host);
+    const int nt = tile.nv * tile.vw, blocks = conv_div_up(p.k, tile.kr);
     const int64_t chunks = (tiles_of(g, &p, m) + nt - 1) / nt;
     const int units = host->device.compute_units;
 
@@ -81,7 +63,7 @@ static double cost_of(const struct lam_host *host,
                       bool training)
 {
     const struct conv_pass p = conv_pass(g, made);
-    const struct tile tile = tile_of(host);
+    const struct conv_tile tile = conv_tile(host);
     const int nt = tile.nv * tile.vw;
     const int64_t groups = (tiles_of(g, &p, m) + nt - 1) / nt;
     const double lanes = (double)groups * nt;
@@ -118,32 +100,27 @@ void conv_winograd_workspace(const struct lam_host *host,
                              int64_t *scratch, int64_t *persist)
 {
     const struct conv_pass p = conv_pass(g, made);
-    const struct tile tile = tile_of(host);
+    const struct conv_tile tile = conv_tile(host);
     struct conv_cut cut;
 
     choose_cut(host, g, made, m, &cut);
     *scratch = 4 * cut.region * cut.n_workers;
     *persist = (int64_t)4 * points_of(m) * g->groups *
-               ((int64_t)div_up(p.k, tile.kr) * tile.kr * p.c + PAD);
+               ((int64_t)conv_div_up(p.k, tile.kr) * tile.kr * p.c + PAD);
 }
 
 int conv_winograd_prepare(const struct lam_host *host,
                           const struct conv_geometry *g, int made, int m,
                           struct conv_direct *direct)
 {
-    const struct tile tile = tile_of(host);
+    const struct conv_tile tile = conv_tile(host);
     char options[64];
-    int err;
 
     choose_cut(host, g, made, m, &direct->cut);
-    direct->packed = 0;
     snprintf(options, sizeof(options), "-DM=%d -DVW=%d -DKR=%d -DNV=%d", m,
              tile.vw, tile.kr, tile.nv);
-    err = host->kernel(host, conv_winograd_cl, "winograd_pack", options,
-                       &direct->pack);
-    return err ? err
-               : host->kernel(host, conv_winograd_cl, "conv_winograd", options,
-                              &direct->run);
+    return conv_direct_kernels(host, conv_winograd_cl, "winograd_pack",
+                               "conv_winograd", options, direct);
 }
 
 static int pack(const struct lam_host *host, const struct conv_geometry *g,
@@ -152,8 +129,8 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
 {
     const struct conv_pass p = conv_pass(g, made);
     const size_t global[3] = {
-        (size_t)div_up(p.c, 16),
-        (size_t)(g->groups * div_up(p.k, tile_of(host).kr)), 1};
+        (size_t)conv_div_up(p.c, 16),
+        (size_t)(g->groups * conv_div_up(p.k, conv_tile(host).kr)), 1};
     const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->weight[0]),
                                    LAM_ARG_TENSOR(&io->persist),

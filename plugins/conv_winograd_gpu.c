@@ -31,11 +31,6 @@ static int round_up(int64_t a, int64_t b)
     return (int)((a + b - 1) / b * b);
 }
 
-static int div_up(int64_t a, int64_t b)
-{
-    return (int)((a + b - 1) / b);
-}
-
 // 0: not even a small one fits.
 static int side_of(const struct lam_host *host, int each)
 {
@@ -49,8 +44,9 @@ static int side_of(const struct lam_host *host, int each)
 static int64_t tiles_of(const struct conv_geometry *g,
                         const struct conv_pass *p, int m)
 {
-    return (int64_t)g->n * g->dh * g->dw * div_up(div_up(p->p, g->dh), m) *
-           div_up(div_up(p->q, g->dw), m);
+    return (int64_t)g->n * g->dh * g->dw *
+           conv_div_up(conv_div_up(p->p, g->dh), m) *
+           conv_div_up(conv_div_up(p->q, g->dw), m);
 }
 
 static void choose_cut(const struct lam_host *host,
@@ -64,8 +60,8 @@ static void choose_cut(const struct lam_host *host,
 
     *cut = (struct cut){.parts = 1};
     cut->pass = conv_pass(g, is_weight ? CONV_SMALL : made);
-    cut->down = div_up(div_up(cut->pass.p, g->dh), m);
-    cut->across = div_up(div_up(cut->pass.q, g->dw), m);
+    cut->down = conv_div_up(conv_div_up(cut->pass.p, g->dh), m);
+    cut->across = conv_div_up(conv_div_up(cut->pass.q, g->dw), m);
     cut->tiles = (int)tiles_of(g, &cut->pass, m);
     cut->each = cut->pass.k >= 128 &&
                         (is_weight ? cut->pass.c >= 128 : cut->tiles >= 1024)
@@ -89,14 +85,14 @@ static void choose_cut(const struct lam_host *host,
     if (is_weight) {
         const int64_t matrix = (int64_t)points * g->groups * cut->kp * cut->cp;
 
-        cut->parts = div_up(MIN_GROUPS, matrix / ((int64_t)tile * tile));
+        cut->parts = conv_div_up(MIN_GROUPS, matrix / ((int64_t)tile * tile));
         if (cut->parts > cut->tp / MIN_LENGTH)
             cut->parts = cut->tp / MIN_LENGTH;
         cut->parts = cut->parts < 1           ? 1
                      : cut->parts > MAX_PARTS ? MAX_PARTS
                                               : cut->parts;
-        cut->length = round_up(div_up(cut->tp, cut->parts), DEPTH);
-        cut->parts = div_up(cut->tp, cut->length);
+        cut->length = round_up(conv_div_up(cut->tp, cut->parts), DEPTH);
+        cut->parts = conv_div_up(cut->tp, cut->length);
         cut->sums = cut->parts * matrix;
     }
 }

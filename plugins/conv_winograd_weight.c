@@ -21,14 +21,9 @@ struct tile {
     int nj, nv, vw;
 };
 
-static int div_up(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 static int round_up(int a, int b)
 {
-    return div_up(a, b) * b;
+    return conv_div_up(a, b) * b;
 }
 
 static int least(int a, int b)
@@ -54,13 +49,13 @@ static void choose_cut(const struct lam_host *host,
     const struct tile tile = tile_of(host);
     const int points = (m + 2) * (m + 2), block = tile.nv * tile.vw;
     const int c = g->c / g->groups, k = g->k / g->groups;
-    const int down = g->dh * div_up(div_up(g->p, g->dh), m);
-    const int across = div_up(div_up(g->q, g->dw), m);
+    const int down = g->dh * conv_div_up(conv_div_up(g->p, g->dh), m);
+    const int across = conv_div_up(conv_div_up(g->q, g->dw), m);
     const int most = (COLUMNS - 2 * g->dw) / (m * g->dw);
-    const int pieces = div_up(across, most > 1 ? most : 1);
-    const int t = div_up(across, pieces);
+    const int pieces = conv_div_up(across, most > 1 ? most : 1);
+    const int t = conv_div_up(across, pieces);
     const int width = t * m * g->dw;
-    const int segments = g->n * down * div_up(g->q, width);
+    const int segments = g->n * down * conv_div_up(g->q, width);
     const int64_t sums =
         (int64_t)points * g->groups * round_up(k, block) * round_up(c, tile.nj);
     int pitch, tiles, blocks;
@@ -74,14 +69,14 @@ static void choose_cut(const struct lam_host *host,
     cut->rows = least(cut->rows, segments);
     if (cut->rows < 1)
         cut->rows = 1;
-    blocks = g->groups * div_up(c, BLOCK) * div_up(k, BLOCK);
+    blocks = g->groups * conv_div_up(c, BLOCK) * conv_div_up(k, BLOCK);
     while (blocks * cut->parts < MIN_ITEMS &&
            2 * cut->parts * cut->rows <= segments &&
            2 * cut->parts * sums <= SUMS)
         cut->parts *= 2;
     for (;;) {
-        cut->items = cut->parts * g->groups * div_up(c, cut->channels) *
-                     div_up(k, cut->filters);
+        cut->items = cut->parts * g->groups * conv_div_up(c, cut->channels) *
+                     conv_div_up(k, cut->filters);
         if (cut->items >= host->device.compute_units)
             break;
         if (cut->filters >= 2 * block)
@@ -108,15 +103,16 @@ static double cost_of(const struct lam_host *host,
     const struct tile tile = tile_of(host);
     const int c = g->c / g->groups, k = g->k / g->groups;
     const double points = (m + 2) * (m + 2);
-    const double tiles = (double)g->n * g->dh * div_up(div_up(g->p, g->dh), m) *
-                         g->dw * div_up(div_up(g->q, g->dw), m);
+    const double tiles = (double)g->n * g->dh *
+                         conv_div_up(conv_div_up(g->p, g->dh), m) * g->dw *
+                         conv_div_up(conv_div_up(g->q, g->dw), m);
     const double pairs =
         (double)round_up(c, tile.nj) * round_up(k, tile.nv * tile.vw);
     const double direct = 9.0 * pairs * g->n * g->p * g->q;
     const double products = points * pairs * tiles * 1.15;
     const double turns =
         tiles * points *
-        (12.0 * div_up(k, BLOCK) * c + 8.0 * div_up(c, BLOCK) * k);
+        (12.0 * conv_div_up(k, BLOCK) * c + 8.0 * conv_div_up(c, BLOCK) * k);
     const double sums = 16.0 * points * pairs;
 
     return (products + turns + sums) / direct;
@@ -168,8 +164,9 @@ static int sum_parts(const struct lam_host *host, const struct conv_geometry *g,
 {
     const struct tile tile = tile_of(host);
     const int c = g->c / g->groups, k = g->k / g->groups;
-    const size_t global[3] = {(size_t)div_up(c, tile.nj),
-                              (size_t)div_up(k, tile.vw), (size_t)g->groups};
+    const size_t global[3] = {(size_t)conv_div_up(c, tile.nj),
+                              (size_t)conv_div_up(k, tile.vw),
+                              (size_t)g->groups};
     const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->scratch),
                                    LAM_ARG_LONG(direct->cut.partial_at),
