@@ -16,6 +16,18 @@ static int buffer_make(struct lam_session *s, int64_t bytes,
                      : LAM_OK;
 }
 
+const char *lam_memory_text(const struct lam_memory *m, char *text, size_t size)
+{
+    snprintf(text, size,
+             "memory: %.1f MiB: activations %.1f in %d buffers, weights %.1f, "
+             "gradients %.1f, optimiser %.1f, workspaces %.1f",
+             (double)m->total / 0x1p20, (double)m->activations / 0x1p20,
+             m->n_slots, (double)m->weights / 0x1p20,
+             (double)m->weight_grads / 0x1p20, (double)m->optimizer / 0x1p20,
+             (double)m->workspace / 0x1p20);
+    return text;
+}
+
 int lam_memory_check(struct lam_context *ctx, const struct lam_memory *memory,
                      const struct lam_device *device)
 {

@@ -39,6 +39,10 @@ int lam_session_memory(const struct lam_graph *graph,
                        const struct lam_session_options *options,
                        struct lam_memory *memory);
 
+// "memory: .. MiB: activations ..", the parts of it; returns text.
+const char *lam_memory_text(const struct lam_memory *memory, char *text,
+                            size_t size);
+
 // LAM_EMEMORY, with the sizes, where the device cannot hold it.
 int lam_memory_check(struct lam_context *ctx, const struct lam_memory *memory,
                      const struct lam_device *device);

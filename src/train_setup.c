@@ -196,14 +196,10 @@ int lam_trainer_build(struct lam_trainer *t)
 
 static void print_plan(const struct lam_trainer *t, const struct lam_memory *m)
 {
-    lam_log(t->ctx, LAM_LOG_INFO,
-            "memory: %.1f MiB: activations %.1f in %d buffers, weights %.1f, "
-            "gradients %.1f, optimiser %.1f, workspaces %.1f; %.1f MiB with "
-            "the process as it is",
-            (double)m->total / 0x1p20, (double)m->activations / 0x1p20,
-            m->n_slots, (double)m->weights / 0x1p20,
-            (double)m->weight_grads / 0x1p20, (double)m->optimizer / 0x1p20,
-            (double)m->workspace / 0x1p20,
+    char text[200];
+
+    lam_log(t->ctx, LAM_LOG_INFO, "%s; %.1f MiB with the process as it is",
+            lam_memory_text(m, text, sizeof(text)),
             (double)m->total / 0x1p20 + lam_bench_peak_mib());
 }
 

@@ -165,6 +165,7 @@ static int train_as_rank(struct lam_context *ctx,
 static void print_plan(const struct lam_train_plan *p)
 {
     const int64_t first = p->first_step, per_epoch = p->steps_per_epoch;
+    char memory[200];
 
     printf("%s: %d layers, %" PRId64 " parameters\n", p->model, p->layers,
            p->parameters);
@@ -175,14 +176,7 @@ static void print_plan(const struct lam_train_plan *p)
            first + 1, p->steps, per_epoch, p->batch);
     if (p->micro_batch < p->batch)
         printf(" in micro-batches of %d", p->micro_batch);
-    printf("\nmemory: %.1f MiB: activations %.1f in %d buffers, weights %.1f, "
-           "gradients %.1f, optimiser %.1f, workspaces %.1f\n",
-           (double)p->memory.total / 0x1p20,
-           (double)p->memory.activations / 0x1p20, p->memory.n_slots,
-           (double)p->memory.weights / 0x1p20,
-           (double)p->memory.weight_grads / 0x1p20,
-           (double)p->memory.optimizer / 0x1p20,
-           (double)p->memory.workspace / 0x1p20);
+    printf("\n%s\n", lam_memory_text(&p->memory, memory, sizeof(memory)));
     printf("device: %s\nnothing was done: --dry-run\n",
            p->device[0] ? p->device : "none");
 }
