@@ -250,6 +250,14 @@ static bool may_be_micro(const struct lam_trainer *t, int m)
            lam_ranks_sharing(t, m) > 0;
 }
 
+// The largest up to m that may be one; 0: none.
+static int largest_micro(const struct lam_trainer *t, int m)
+{
+    while (m > 0 && !may_be_micro(t, m))
+        m--;
+    return m;
+}
+
 // micro_batch 0: no size of one serves.
 static int fail_norm(const struct lam_trainer *t, int micro_batch)
 {
@@ -300,8 +308,7 @@ static int first_micro_batch(struct lam_trainer *t, int *first)
         *first = had;
         return LAM_OK;
     }
-    while (*first && !may_be_micro(t, *first))
-        --*first;
+    *first = largest_micro(t, *first);
     if (!*first)
         return fail_norm(t, 0);
     if (had > 0)
@@ -322,9 +329,7 @@ static int open_session(struct lam_trainer *t)
         return err;
     err = LAM_EMEMORY;
     for (int m = first; m >= 1 && err == LAM_EMEMORY; m = next) {
-        next = m - 1;
-        while (next && !may_be_micro(t, next))
-            next--;
+        next = largest_micro(t, m - 1);
         err = try_micro_batch(t, m);
         if (err != LAM_EMEMORY || !next)
             break;
@@ -477,26 +482,23 @@ static int open_folder(struct lam_trainer *t)
                                           lam_graph_parameters(t->graph, false),
                                       .plan_bytes = t->memory.total,
                                       .layers = t->graph->n_nodes};
-    int err = LAM_OK;
+    const bool goes_on = t->options->resume != NULL;
+    int err;
 
     if (!lam_collective_leads(t->ranks))
         return LAM_OK;
-    if (t->options->resume)
-        err = lam_run_cut_rows(t->ctx, t->run, t->progress.epoch,
-                               t->progress.step);
-    if (t->options->resume)
-        return err || !t->options->tensorboard
-                   ? err
-                   : lam_run_add_tensorboard(t->ctx, t->run);
-    err = lam_run_create(t->ctx, t->options->run, lam_model_name(t->model),
-                         t->run, sizeof(t->run));
-    if (!err)
+    err = goes_on ? lam_run_cut_rows(t->ctx, t->run, t->progress.epoch,
+                                     t->progress.step)
+                  : lam_run_create(t->ctx, t->options->run,
+                                   lam_model_name(t->model), t->run,
+                                   sizeof(t->run));
+    if (!err && !goes_on)
         err = lam_run_write_text(t->ctx, t->run, "model.yaml", t->model_text);
-    if (!err)
+    if (!err && !goes_on)
         err = lam_run_write_info(t->ctx, t->run, &info);
     if (!err && t->options->tensorboard)
         err = lam_run_add_tensorboard(t->ctx, t->run);
-    return err ? err : write_kernels(t);
+    return err || goes_on ? err : write_kernels(t);
 }
 
 static int open_device(struct lam_trainer *t)
