@@ -99,15 +99,20 @@ static int write_curve(struct job *job, const char *path)
     return err;
 }
 
-static void scores_json(struct lam_json *j, const char *key,
-                        const struct lam_scores *s)
+static void put_scores(struct lam_json *j, const struct lam_scores *s)
 {
-    lam_json_object(j, key);
     lam_json_real(j, "dice", s->dice);
     lam_json_real(j, "iou", s->iou);
     lam_json_real(j, "precision", s->precision);
     lam_json_real(j, "recall", s->recall);
     lam_json_real(j, "accuracy", s->accuracy);
+}
+
+static void scores_json(struct lam_json *j, const char *key,
+                        const struct lam_scores *s)
+{
+    lam_json_object(j, key);
+    put_scores(j, s);
     lam_json_real(j, "mean_iou", s->mean_iou);
     lam_json_close(j);
 }
@@ -117,11 +122,7 @@ static void image_json(struct lam_json *j, const char *name,
 {
     lam_json_object(j, NULL);
     lam_json_text(j, "name", name);
-    lam_json_real(j, "dice", m->scores.dice);
-    lam_json_real(j, "iou", m->scores.iou);
-    lam_json_real(j, "precision", m->scores.precision);
-    lam_json_real(j, "recall", m->scores.recall);
-    lam_json_real(j, "accuracy", m->scores.accuracy);
+    put_scores(j, &m->scores);
     lam_json_int(j, "tp", m->counts.tp);
     lam_json_int(j, "fp", m->counts.fp);
     lam_json_int(j, "fn", m->counts.fn);
