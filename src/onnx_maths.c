@@ -162,10 +162,26 @@ static int read_constant_sum(struct lam_onnx_importer *m,
     return err ? err : lam_import_define(m, node->out[0], NULL, value);
 }
 
+// An add of the inputs of `from`, told of as `node`.
+static int add_up(struct lam_onnx_importer *m, const struct lam_onnx_node *from,
+                  const struct lam_onnx_node *node, const char *settings,
+                  int *value)
+{
+    int in[LAM_MAX_IN];
+
+    for (int k = 0; k < from->n_in; k++) {
+        in[k] = lam_import_value(m, from, k);
+        if (in[k] < 0)
+            return m->ctx->code;
+    }
+    return lam_import_layer(m, node, NULL, "add", in, from->n_in, value, "%s",
+                            settings);
+}
+
 static int read_sum(struct lam_onnx_importer *m,
                     const struct lam_onnx_node *node)
 {
-    int in[LAM_MAX_IN], value, err;
+    int value, err;
 
     if (node->n_in < 1 || node->n_in > LAM_MAX_IN)
         return lam_import_fail(m, node, "%d inputs, 1 to %d are supported",
@@ -176,13 +192,8 @@ static int read_sum(struct lam_onnx_importer *m,
         if (t)
             return read_constant_sum(m, node, k, t);
     }
-    for (int k = 0; k < node->n_in; k++) {
-        in[k] = lam_import_value(m, node, k);
-        if (in[k] < 0)
-            return m->ctx->code;
-    }
-    err = lam_import_layer(m, node, NULL, "add", in, node->n_in, &value, "%s",
-                           strcmp(node->op, "Sub") == 0 ? "factors=1,-1" : "");
+    err = add_up(m, node, node,
+                 strcmp(node->op, "Sub") == 0 ? "factors=1,-1" : "", &value);
     return err ? err : lam_import_define(m, node->out[0], NULL, value);
 }
 
@@ -213,15 +224,8 @@ int lam_import_sum_stack(struct lam_onnx_importer *m,
                          const struct lam_onnx_node *concat,
                          const struct lam_onnx_node *sum)
 {
-    int in[LAM_MAX_IN], value, err;
+    int value, err = add_up(m, concat, sum, "", &value);
 
-    for (int i = 0; i < concat->n_in; i++) {
-        in[i] = lam_import_value(m, concat, i);
-        if (in[i] < 0)
-            return m->ctx->code;
-    }
-    err = lam_import_layer(m, sum, NULL, "add", in, concat->n_in, &value, "%s",
-                           "");
     if (!err)
         err = lam_import_define(m, concat->out[0], NULL, value);
     return err ? err : lam_import_define(m, sum->out[0], NULL, value);
