@@ -107,20 +107,6 @@ static enum reason judge(const struct data_tiles *t, const uint16_t *pixels)
                : KEPT;
 }
 
-static void cut(const struct data_image *image, int y, int x,
-                const struct data_tiles *t, struct data_image *tile)
-{
-    for (int i = 0; i < t->side; i++) {
-        const size_t from = (size_t)(y + i) * image->width + x;
-        const size_t to = (size_t)i * t->side, n = (size_t)t->side;
-
-        memcpy(tile->pixels + to, image->pixels + from,
-               n * sizeof(*tile->pixels));
-        if (image->mask)
-            memcpy(tile->mask + to, image->mask + from, n);
-    }
-}
-
 static int tile_one(const struct data_image *image, const struct data_tiles *t,
                     struct data_writer *writer, int counts[N_REASONS])
 {
@@ -141,7 +127,7 @@ static int tile_one(const struct data_image *image, const struct data_tiles *t,
             struct data_image written = tile;
             enum reason reason;
 
-            cut(image, y, x, t, &tile);
+            data_cut(image, y, x, t->side, t->side, tile.pixels, tile.mask);
             reason = judge(t, tile.pixels);
             counts[reason]++;
             snprintf(name, sizeof(name), "%s_%d_%d", image->name, y, x);

@@ -114,9 +114,8 @@ static void unwhite(uint16_t *pixels, size_t n)
             pixels[i] = 0;
 }
 
-// Rows y to y + height, columns x to x + width.
-static void cut(const struct data_image *image, int y, int x, int height,
-                int width, uint16_t *pixels, unsigned char *mask)
+void data_cut(const struct data_image *image, int y, int x, int height,
+              int width, uint16_t *pixels, unsigned char *mask)
 {
     for (int i = 0; i < height; i++) {
         const size_t from = (size_t)(y + i) * image->width + x;
@@ -163,7 +162,7 @@ int data_change(struct lam_context *ctx, const struct data_changes *c,
         free(mask);
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     }
-    cut(image, top, from, height, width, pixels, mask);
+    data_cut(image, top, from, height, width, pixels, mask);
     if (c->unwhite)
         unwhite(pixels, (size_t)width * (size_t)height);
     compand(pixels, (size_t)width * (size_t)height, c->companding);

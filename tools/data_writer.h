@@ -48,6 +48,10 @@ struct data_changes {
 int data_change(struct lam_context *ctx, const struct data_changes *changes,
                 const struct data_image *image, struct data_image *to);
 void data_image_free(struct data_image *image);
+// Rows y to y + height and columns x to x + width, without gaps; mask where the
+// image has one.
+void data_cut(const struct data_image *image, int y, int x, int height,
+              int width, uint16_t *pixels, unsigned char *mask);
 
 // LAM_EFILE; LAM_EUSAGE if the folder has a manifest already.
 int data_writer_open(struct lam_context *ctx, const char *out,
