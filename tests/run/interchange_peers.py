@@ -26,6 +26,8 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 from torch import nn
 
+from torch_net import ready
+
 warnings.filterwarnings("ignore")
 build = pathlib.Path(sys.argv[1]).resolve()
 root = pathlib.Path(__file__).resolve().parents[2]
@@ -201,16 +203,6 @@ class Classifier(nn.Module):
         x = torch.flatten(self.features(x), 1)
         return torch.softmax(self.b(F.dropout(F.relu(self.a(x)), 0.3,
                                               self.training)), 1)
-
-
-def ready(module):
-    for m in module.modules():
-        if isinstance(m, nn.BatchNorm2d):
-            m.running_mean.normal_(0, 0.3)
-            m.running_var.uniform_(0.5, 2)
-            m.weight.data.uniform_(0.5, 1.5)
-            m.bias.data.normal_(0, 0.2)
-    return module.eval()
 
 
 def imported(name, module, shape, options):

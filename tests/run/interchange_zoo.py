@@ -23,6 +23,7 @@ import torchvision.models.segmentation as tv
 from torch import nn
 
 from program import check, finish, folder, run
+from torch_net import ready
 
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
@@ -43,16 +44,6 @@ class Out(nn.Module):
 
     def forward(self, x):
         return self.net(x)["out"]
-
-
-def ready(net):
-    for m in net.modules():
-        if isinstance(m, nn.BatchNorm2d):
-            m.running_mean.normal_(0, 0.3)
-            m.running_var.uniform_(0.5, 2)
-            m.weight.data.uniform_(0.5, 1.5)
-            m.bias.data.normal_(0, 0.2)
-    return net.eval()
 
 
 def attempt(name, make, shape):
