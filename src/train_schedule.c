@@ -125,7 +125,7 @@ static int crop_at(struct lam_trainer *t, int64_t epoch, int *height,
 static int try_crop(struct lam_trainer *t, const struct row *row)
 {
     char problem[sizeof(t->ctx->error)];
-    int height, width, err = read_crop(t, row, &height, &width);
+    int height = 0, width = 0, err = read_crop(t, row, &height, &width);
 
     if (err)
         return err;
