@@ -97,8 +97,13 @@ static bool parse_choice(const char *text, const char *const *names,
 
 static int parse_changes(struct lam_context *ctx, const char *scale,
                          const char *rule, const char *companding,
-                         const char *border, struct data_changes *changes)
+                         const char *border, const char *frame,
+                         struct data_changes *changes)
 {
+    const int err = number(ctx, "--frame", frame, 0, 10000, &changes->frame);
+
+    if (err)
+        return err;
     if (!lam_parse_real(border, &changes->border) || changes->border < 0 ||
         changes->border > 0.45)
         return lam_fail(ctx, LAM_EUSAGE, "--border is '%s', wanted 0 to 0.45",
@@ -137,7 +142,7 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         "exits 2 if there are any.\n";
     const char *count_text = "40", *size_text = "256", *seed_text = "1";
     const char *scale_text = "1", *rule_text = "half", *svg = NULL;
-    const char *companding = "none", *border = "0", *side = NULL;
+    const char *companding = "none", *border = "0", *frame = "0", *side = NULL;
     const char *stride = NULL, *bright = NULL, *dark = NULL, *mean = NULL;
     const char *variance = NULL;
     struct data_tiles tiles;
@@ -166,6 +171,9 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
          NULL, NULL, NULL},
         {"--border", "B", "cut this share of each side (0)", NULL, &border,
          NULL, NULL},
+        {"--frame", "N",
+         "cut N pixels of each side where more than 20000 are bright (0)", NULL,
+         &frame, NULL, NULL},
         {"--white-to-black", NULL,
          "what is white, as labels are, becomes black", &changes.unwhite, NULL,
          NULL, NULL},
@@ -196,12 +204,12 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         return data_stats(ctx, rest[1], is_json);
     if (n == 3 && strcmp(rest[0], "convert") == 0) {
         err = parse_changes(ctx, scale_text, rule_text, companding, border,
-                            &changes);
+                            frame, &changes);
         return err ? err : data_convert(ctx, rest[1], rest[2], &changes);
     }
     if (n == 3 && strcmp(rest[0], "tile") == 0) {
         err = parse_changes(ctx, scale_text, rule_text, companding, border,
-                            &changes);
+                            frame, &changes);
         if (!err)
             err = data_tiles_parse(ctx, side, stride, bright, dark, mean,
                                    variance, &tiles);
@@ -211,7 +219,7 @@ int cmd_data(struct lam_context *ctx, int argc, char **argv)
         return data_shift(ctx, rest + 1, n - 1, svg, is_json);
     if (n == 4 && strcmp(rest[0], "import") == 0) {
         err = parse_changes(ctx, scale_text, rule_text, companding, border,
-                            &changes);
+                            frame, &changes);
         return err ? err
                    : data_import(ctx, rest[1], rest[2], rest[3], &changes);
     }

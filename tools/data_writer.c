@@ -15,6 +15,8 @@
 enum { DARK = 10 * 257, MARGIN = 300, LEAST_WIDTH = 1280 };
 // Above this 8 bits are 255.
 enum { WHITE = 65535 - 129 };
+// A film has a bright frame where more pixels than MANY are 225 of 255 or more.
+enum { BRIGHT = 225 * 257, MANY = 20000 };
 
 const char *const data_compandings[] = {"none", "apply", "undo", NULL};
 
@@ -62,15 +64,23 @@ static bool is_dark(const struct data_image *image, int column)
     return n > 9 * image->height / 10;
 }
 
-// The columns that stay.
-static void trimmed(const struct data_image *image, int *from, int *to)
+static bool is_framed(const struct data_image *image)
 {
-    const int width = image->width;
-    int dark = 0, left = 0, right = width;
+    const size_t n = (size_t)image->width * (size_t)image->height;
+    size_t bright = 0;
 
-    *from = 0;
-    *to = width;
-    for (int x = 0; x < width; x++)
+    for (size_t i = 0; i < n; i++)
+        bright += image->pixels[i] >= BRIGHT;
+    return bright > MANY;
+}
+
+// Narrows the columns from .. to to those that stay.
+static void trim(const struct data_image *image, int *from, int *to)
+{
+    const int first = *from, end = *to, width = end - first;
+    int dark = 0, left = first, right = end;
+
+    for (int x = first; x < end; x++)
         dark += is_dark(image, x);
     if (dark <= 15 * width / 100 || dark == width)
         return;
@@ -78,11 +88,11 @@ static void trimmed(const struct data_image *image, int *from, int *to)
         left++;
     while (is_dark(image, right - 1))
         right--;
-    left = left > MARGIN ? left - MARGIN : 0;
-    right = right + MARGIN < width ? right + MARGIN : width;
+    left = left - MARGIN > first ? left - MARGIN : first;
+    right = right + MARGIN < end ? right + MARGIN : end;
     if (right - left < LEAST_WIDTH) {
-        right = left + LEAST_WIDTH < width ? left + LEAST_WIDTH : width;
-        left = right > LEAST_WIDTH ? right - LEAST_WIDTH : 0;
+        right = left + LEAST_WIDTH < end ? left + LEAST_WIDTH : end;
+        left = right - LEAST_WIDTH > first ? right - LEAST_WIDTH : first;
     }
     *from = left;
     *to = right;
@@ -105,6 +115,11 @@ static int rounded(double v)
     const int n = (int)(v + 0.5);
 
     return n > 0 ? n : 1;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
 }
 
 static void unwhite(uint16_t *pixels, size_t n)
@@ -131,18 +146,19 @@ void data_cut(const struct data_image *image, int y, int x, int height,
 int data_change(struct lam_context *ctx, const struct data_changes *c,
                 const struct data_image *image, struct data_image *to)
 {
-    const int top = (int)(c->border * image->height);
-    const int side = (int)(c->border * image->width);
+    const int frame = is_framed(image) ? (int)c->frame : 0;
+    const int top = larger((int)(c->border * image->height), frame);
+    const int side = larger((int)(c->border * image->width), frame);
     const int height = image->height - 2 * top;
-    int from = 0, end = image->width, width;
+    int from = frame, end = image->width - frame, width;
     uint16_t *pixels;
     unsigned char *mask;
 
     *to = *image;
-    if (c->trim)
-        trimmed(image, &from, &end);
-    from = from > side ? from : side;
-    end = end < image->width - side ? end : image->width - side;
+    if (c->trim && from < end)
+        trim(image, &from, &end);
+    from = larger(from, side);
+    end = image->width - larger(image->width - end, side);
     width = end - from;
     to->pixels = NULL;
     to->mask = NULL;

@@ -40,6 +40,7 @@ struct data_changes {
     int32_t companding; // enum data_companding
     int trim;      // columns that are nearly black at the left and right go
     double border; // share of the height and width that goes at each side
+    int64_t frame; // pixels that go at each side of films with a bright frame
     int unwhite;   // what is white (255 of 255) becomes black
 };
 

@@ -145,6 +145,23 @@ for words, text in [([], "tile wants --side"), (["--side", "8"], "--side is '8'"
     check("tile " + " ".join(words), done.returncode in (2, 3)
           and text in done.stderr, f"{done.returncode} {done.stderr}")
 
+# A white frame of 21 pixels has more than 20000 of them in a film of 280 x 280.
+# A film of fewer bright pixels stays.
+def framed(side):
+    return lambda x, y: 65535 if min(x, y, 279 - x, 279 - y) < side else 25700
+
+
+pgm(folder / "white/images/framed.pgm", 280, 280, framed(21))
+pgm(folder / "white/images/plain.pgm", 280, 280, framed(18))
+done = data("convert", folder / "white", folder / "bare", "--frame", 20)
+sizes = [read_pgm(folder / f"bare/images/{name}.pgm")[:2]
+         for name in ("framed", "plain")]
+check("convert: frames are cut", done.returncode == 0
+      and sizes == [(240, 240), (280, 280)], done.stderr + str(sizes))
+done = data("convert", folder / "white", folder / "gone", "--frame", 140)
+check("convert: a frame that leaves nothing", done.returncode == 2
+      and "its borders leave nothing" in done.stderr, done.stderr)
+
 # MIAS: y counts from the bottom; a pair of films is one woman.
 mias = folder / "mias"
 for number in range(1, 6):
