@@ -297,6 +297,28 @@ static int end_epoch(struct lam_trainer *t, struct lam_meter *meter,
     return err || is_last ? err : lam_trainer_crop_changes(t, &t->grows);
 }
 
+// What the weights it starts from are worth: a row of epoch 0.
+static int begin(struct lam_trainer *t)
+{
+    struct lam_epoch_row row = {
+        .loss = NAN, .lr = rate_at(t, 0), .images_per_s = NAN, .seconds = NAN};
+    int err;
+
+    if (!t->config.eval_start || t->progress.step)
+        return LAM_OK;
+    err = validate(t, &row, false);
+    if (!err && lam_collective_leads(t->ranks))
+        err = lam_run_add_row(t->ctx, t->run, &row);
+    if (!err && row.has_val)
+        lam_log(
+            t->ctx, LAM_LOG_INFO,
+            "before the first step: val mean Dice %.4f (above %.2f); pooled "
+            "IoU %.4f, precision %.3f, recall %.3f",
+            row.val_dice, row.val_threshold, row.val_iou, row.val_precision,
+            row.val_recall);
+    return err;
+}
+
 static bool is_out_of_patience(const struct lam_trainer *t)
 {
     return t->config.patience && t->progress.best >= 0 &&
@@ -322,10 +344,13 @@ static int loop(struct lam_trainer *t)
     const int64_t per_epoch = t->steps_per_epoch;
     const int64_t epochs = (t->steps + per_epoch - 1) / per_epoch;
     struct lam_meter meter;
-    double loss, sum = 0.0, started = lam_clock();
+    double loss, sum = 0.0, started;
     int64_t n = 0;
-    int err = LAM_OK;
+    int err = begin(t);
 
+    if (err)
+        return err;
+    started = lam_clock();
     lam_meter_start(&meter, t->options->quiet, t->progress.step, t->steps);
     while (t->progress.step < t->steps && !is_out_of_patience(t)) {
         err = run_step(t, &loss);

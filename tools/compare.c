@@ -151,6 +151,8 @@ static void read_rows(const struct lam_csv *csv, double *numbers)
         const double dice = cell(csv, i, "val_dice");
         const double spent = cell(csv, i, "seconds");
 
+        if (isnan(spent)) // before the first step
+            continue;
         if (!isnan(dice) && (!best || dice > cell(csv, best, "val_dice")))
             best = i;
         seconds += spent;

@@ -22,18 +22,19 @@ static int add_seed(const struct experiment *e, int r, int s, const char *score,
 {
     char folder[1024], path[1100];
     struct lam_csv csv = {0};
-    int column, err;
+    int column, epochs, err;
 
     experiment_folder(e, r, s, folder, sizeof(folder));
     snprintf(path, sizeof(path), "%s/metrics.csv", folder);
     err = lam_csv_read(e->ctx, path, &csv);
     column = err ? -1 : lam_csv_column(&csv, score);
+    epochs = err ? -1 : lam_csv_column(&csv, "epoch");
     for (int i = 1; column >= 0 && i < csv.n_rows && i <= MAX_EPOCHS; i++) {
         const char *text = lam_csv_cell(&csv, i, column);
         const double v = strtod(text, NULL);
         const int k = i - 1;
 
-        c->epoch[k] = i;
+        c->epoch[k] = strtod(lam_csv_cell(&csv, i, epochs), NULL);
         c->n = c->n > i ? c->n : i;
         if (!text[0])
             continue;

@@ -162,8 +162,9 @@ static int read_epochs(struct lam_context *ctx, const char *path,
         const double rate = number(&csv, i, "images_per_s");
         const double dice = number(&csv, i, "val_dice");
 
-        if (rate > 0.0)
-            times[n++] = 1e3 / rate;
+        if (!(rate > 0.0)) // before the first step
+            continue;
+        times[n++] = 1e3 / rate;
         best = dice > best ? dice : best;
     }
     qsort(times, (size_t)n, sizeof(*times), compare);

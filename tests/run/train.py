@@ -153,6 +153,21 @@ predicted = run("predict", "a", "images/images", "--out", "out", "--tile", 48,
                 "--overlap", 8)
 check("predict, padded and in tiles", predicted.returncode == 0 and
       len(list((folder / "out").glob("*_mask.png"))) == 2, predicted.stdout)
+# Validated before the first step: a row more, the others the same but for times.
+train("start", 20, "--set", "train.eval_start=true")
+before, after = ((folder / name / "metrics.csv").read_text().splitlines()
+                 for name in ("a", "start"))
+first = dict(zip(after[0].split(","), after[1].split(",")))
+check("a row of epoch 0",
+      (first["epoch"], first["step"], first["loss"]) == ("0", "0", "")
+      and 0 <= float(first["val_recall"]) <= 1
+      and [row.split(",")[:9] for row in after[2:]] ==
+      [row.split(",")[:9] for row in before[1:]], "\n".join(before + after))
+shown = run("report", "start", "--out", "start.html")
+both = run("compare", "start", "a")
+check("report and compare take it", shown.returncode == 0
+      and both.returncode == 0 and "nan" not in both.stdout,
+      shown.stdout + both.stdout)
 measured = run("evaluate", "a", "--csv", "scores.csv")
 check("evaluate", measured.returncode == 0 and "mean over images" in
       measured.stdout and (folder / "scores.csv").exists(), measured.stdout)
