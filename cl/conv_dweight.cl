@@ -8,7 +8,8 @@
 // chunks of small. In `region`, which stays in the cache, it turns a chunk of
 // small to [positions][BLOCK] and copies big beside it with its zeros; a tile
 // of NJ taps (of channels and taps in one row) x NV vectors of filters then
-// lies in registers while the positions pass. scratch holds the sums of each
+// lies in registers while the positions pass. Where each element of big has one
+// tap, a copy would be read once: big is read as it lies. scratch holds the sums of each
 // part, of the bias as [parts][groups * K], of the weight as [parts][groups]
 // [K / BLOCK][TAPS][BLOCK] with TAPS = C*R*S rounded up to NJ, and the regions.
 // The order of all sums depends on the shapes alone.
@@ -79,10 +80,12 @@ conv_dweight(const global float *restrict big,
     const int n_down = (P + rows - 1) / rows;
     const int n_across = (Q + columns - 1) / columns;
     const int chunks = N * n_down * n_across;
+    const bool in_place =
+        T * sh * sw == 1 && top == 0 && left == 0 && H == P && W == Q;
     global float *sums = scratch, *partial = scratch + partial_at;
     global float *turned =
         scratch + region_at + get_global_id(0) * region_size;
-    global float *image = turned + rows * columns * BLOCK;
+    global float *copy = turned + rows * columns * BLOCK;
 
     for (int item = get_global_id(0); item < items;
          item += get_global_size(0)) {
@@ -105,15 +108,20 @@ conv_dweight(const global float *restrict big,
             const int n = chunk / n_across / n_down;
             const int pn = min(rows, P - p0), qn = min(columns, Q - q0);
             const int height = (pn - 1) * sh + (R - 1) * dh + 1;
-            const int pitch = (qn - 1) * sw + (S - 1) * dw + 1;
+            const int pitch =
+                in_place ? W : (qn - 1) * sw + (S - 1) * dw + 1;
+            const int plane = in_place ? H * W : height * pitch;
+            const global float *source =
+                big + (((size_t)n * groups + g) * C + c0) * H * W;
+            const global float *image =
+                in_place ? source + (size_t)p0 * W + q0 : copy;
             const size_t k0 = ((size_t)n * groups + g) * K + kb * BLOCK;
 
             turn(small + k0 * P * Q + (size_t)p0 * Q + q0, (size_t)P * Q,
                  K - kb * BLOCK, Q, pn, qn, turned);
-            for (int c = 0; c < cn; c++)
-                copy_rows(big + (((size_t)n * groups + g) * C + c0 + c) * H * W,
-                          H, W, p0 * sh - top, q0 * sw - left,
-                          image + c * height * pitch, height, pitch);
+            for (int c = 0; c < cn && !in_place; c++)
+                copy_rows(source + (size_t)c * H * W, H, W, p0 * sh - top,
+                          q0 * sw - left, copy + c * plane, height, pitch);
             for (int j0 = 0; j0 < cn * T; j0 += NJ) {
                 VECTOR sum[NJ][NV];
                 int offset[NJ];
@@ -122,8 +130,8 @@ conv_dweight(const global float *restrict big,
                 for (int j = 0; j < NJ; j++) {
                     const int tap = min(j0 + j, cn * T - 1);
 
-                    offset[j] = tap / T * height * pitch +
-                                tap % T / S * dh * pitch + tap % S * dw;
+                    offset[j] = tap / T * plane + tap % T / S * dh * pitch +
+                                tap % S * dw;
 #pragma unroll
                     for (int v = 0; v < NV; v++)
                         sum[j][v] = 0.0f;
