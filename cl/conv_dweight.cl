@@ -9,10 +9,10 @@
 // small to [positions][BLOCK] and copies big beside it with its zeros; a tile
 // of NJ taps (of channels and taps in one row) x NV vectors of filters then
 // lies in registers while the positions pass. Where each element of big has one
-// tap, a copy would be read once: big is read as it lies. scratch holds the sums of each
-// part, of the bias as [parts][groups * K], of the weight as [parts][groups]
-// [K / BLOCK][TAPS][BLOCK] with TAPS = C*R*S rounded up to NJ, and the regions.
-// The order of all sums depends on the shapes alone.
+// tap, a copy would be read once: big is read as it lies. scratch holds the
+// sums of each part, of the bias as [parts][groups * K], of the weight as
+// [parts][groups][K / BLOCK][TAPS][BLOCK] with TAPS = C*R*S rounded up to NJ,
+// and the regions. The order of all sums depends on the shapes alone.
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define VECTOR JOIN(float, VW)
@@ -108,9 +108,8 @@ conv_dweight(const global float *restrict big,
             const int n = chunk / n_across / n_down;
             const int pn = min(rows, P - p0), qn = min(columns, Q - q0);
             const int height = (pn - 1) * sh + (R - 1) * dh + 1;
-            const int pitch =
-                in_place ? W : (qn - 1) * sw + (S - 1) * dw + 1;
-            const int plane = in_place ? H * W : height * pitch;
+            const int pitch = in_place ? W : (qn - 1) * sw + (S - 1) * dw + 1;
+            const long plane = in_place ? (long)H * W : height * pitch;
             const global float *source =
                 big + (((size_t)n * groups + g) * C + c0) * H * W;
             const global float *image =
@@ -124,7 +123,7 @@ conv_dweight(const global float *restrict big,
                           q0 * sw - left, copy + c * plane, height, pitch);
             for (int j0 = 0; j0 < cn * T; j0 += NJ) {
                 VECTOR sum[NJ][NV];
-                int offset[NJ];
+                long offset[NJ];
 
 #pragma unroll
                 for (int j = 0; j < NJ; j++) {
