@@ -41,7 +41,8 @@ panel_pack(const global float *restrict weight, global float *restrict packed,
             to[q] = f0 + q < F ? from[(size_t)q * by_f] : 0.0f;
 }
 
-// The panel of a tile: what the positions from o on see in C channels.
+// The panel of a tile: what the positions from o on see in C channels. A vector
+// of them that lies in one row, and so does what it sees, is copied as such.
 void copy_tile(const global float *src, global float *to, const int o,
                const int C, const int H, const int W, const int P, const int Q,
                const int R, const int S, const int sh, const int sw,
@@ -50,35 +51,33 @@ void copy_tile(const global float *src, global float *to, const int o,
     const int p0 = o / Q, q0 = o % Q;
 
     for (int c = 0; c < C; c++, src += (size_t)H * W)
-        for (int t = 0; t < R * S; t++, to += TILE) {
-            const int h = p0 * sh + t / S * dh - top;
-            const int w = q0 * sw + t % S * dw - left;
-            const global float *from = src + (long)h * W + w;
-            const bool is_in = q0 + TILE <= Q && h >= 0 && h < H && w >= 0 &&
-                               w + TILE * sw <= W;
+        for (int t = 0; t < R * S; t++) {
+            int p = p0, q = q0;
 
-            if (is_in && sw == 1) {
-#pragma unroll
-                for (int v = 0; v < NV; v++)
-                    STORE(LOAD(v, from), v, to);
-                continue;
-            }
-            if (is_in && sw == 2) {
-#pragma unroll
-                for (int v = 0; v < NV; v++) {
-                    const VECTOR a = LOAD(2 * v, from);
-                    const VECTOR b = LOAD(2 * v + 1, from);
+            for (int v = 0; v < NV; v++, to += VW) {
+                const int h = p * sh + t / S * dh - top;
+                const int w = q * sw + t % S * dw - left;
+                const global float *from = src + (long)h * W + w;
+                const bool is_in = q + VW <= Q && h >= 0 && h < H && w >= 0 &&
+                                   w + VW * sw <= W;
 
-                    STORE((VECTOR)(a.even, b.even), v, to);
-                }
-                continue;
-            }
-            for (int lane = 0, p = p0, q = q0; lane < TILE; p++, q = 0) {
-                const int n = min(TILE - lane, Q - q);
+                if (is_in && sw == 1)
+                    STORE(LOAD(0, from), 0, to);
+                else if (is_in && sw == 2) {
+                    const VECTOR a = LOAD(0, from), b = LOAD(1, from);
 
-                copy_row(src, p < P ? H : 0, W, p * sh + t / S * dh - top,
-                         q * sw + t % S * dw - left, sw, to + lane, n);
-                lane += n;
+                    STORE((VECTOR)(a.even, b.even), 0, to);
+                } else
+                    for (int lane = 0, i = p, j = q; lane < VW; i++, j = 0) {
+                        const int n = min(VW - lane, Q - j);
+
+                        copy_row(src, i < P ? H : 0, W,
+                                 i * sh + t / S * dh - top,
+                                 j * sw + t % S * dw - left, sw, to + lane, n);
+                        lane += n;
+                    }
+                for (q += VW; q >= Q; q -= Q)
+                    p++;
             }
         }
 }
@@ -93,10 +92,15 @@ void put_tile(const float *lanes, const int f0, const int fn, const int o,
         const int f = f0 + q;
         global float *to = y + ((size_t)(f / (YR * YS)) * P * YR +
                                 f / YS % YR) * Q * YS + f % YS;
+        int row = o / Q, column = o % Q;
 
-        for (int i = 0; i < n; i++)
-            to[(size_t)((o + i) / Q) * YR * Q * YS + (o + i) % Q * YS] =
-                lanes[q * TILE + i];
+        for (int i = 0; i < n; i++) {
+            to[((size_t)row * YR * Q + column) * YS] = lanes[q * TILE + i];
+            if (++column == Q) {
+                column = 0;
+                row++;
+            }
+        }
     }
 }
 
@@ -163,7 +167,6 @@ conv_panel(const global float *restrict x, const global float *restrict packed,
                     packed + (size_t)(g * FB + fb) * D * KR;
                 const int f0 = fb * KR, fn = min(KR, F - f0);
                 global float *to = y + (size_t)ng * F * PQ;
-                const int p = o / Q, column = o % Q;
                 VECTOR sum[KR][NV];
                 float lanes[KR * TILE];
 
@@ -205,19 +208,25 @@ conv_panel(const global float *restrict x, const global float *restrict packed,
                                 STORE(sum[q][v], v, to + (size_t)q * PQ);
                     continue;
                 }
-                if (YS == 2 && column + TILE <= Q && fn == KR) {
-                    to += 2 * ((size_t)p * YR * Q + column);
+                // Each vector in one row.
+                if (YS == 2 && fn == KR && o + TILE <= end &&
+                    (Q % VW == 0 || o % Q + TILE <= Q)) {
 #pragma unroll
-                    for (int q = 0; q < KR; q += 2) {
-                        const int f = f0 + q;
-                        global float *row =
-                            to + 2 * Q * ((size_t)(f / (2 * YR)) * P * YR +
-                                          f / 2 % YR);
+                    for (int v = 0; v < NV; v++) {
+                        const int p = (o + v * VW) / Q;
+                        const int column = (o + v * VW) % Q;
 
 #pragma unroll
-                        for (int v = 0; v < NV; v++)
+                        for (int q = 0; q < KR; q += 2) {
+                            const int f = (f0 + q) / 2;
+                            global float *row =
+                                to + 2 * Q *
+                                         ((size_t)(f / YR * P + p) * YR +
+                                          f % YR);
+
                             put_pairs(sum[q][v], sum[q + 1][v],
-                                      row + 2 * v * VW);
+                                      row + 2 * column);
+                        }
                     }
                     continue;
                 }

@@ -55,10 +55,21 @@ static struct product product_of(const struct conv_geometry *g, int made)
                             .made_s = g->s};
 }
 
+// Few filters take longer pieces of each channel.
+static struct conv_tile tile_of(const struct lam_host *host,
+                                const struct product *p)
+{
+    const struct conv_tile tile = conv_tile(host);
+
+    return p->filters > 2
+               ? tile
+               : (struct conv_tile){2, tile.kr * tile.nv / 2, tile.vw};
+}
+
 static void choose_cut(const struct lam_host *host, const struct product *p,
                        struct conv_cut *cut)
 {
-    const struct conv_tile tile = conv_tile(host);
+    const struct conv_tile tile = tile_of(host, p);
     const struct conv_geometry *seen = &p->seen;
     const int width = tile.nv * tile.vw, units = host->device.compute_units;
     const int all = conv_div_up(seen->p * seen->q, width);
@@ -86,7 +97,7 @@ static bool can_serve(const struct lam_host *host,
                       const struct conv_geometry *g, int made)
 {
     const struct product p = product_of(g, made);
-    const struct conv_tile tile = conv_tile(host);
+    const struct conv_tile tile = tile_of(host, &p);
 
     if (host->device.kind != LAM_DEVICE_CPU || host->real != LAM_F32 ||
         (int64_t)p.depth * tile.nv * tile.vw > MOST)
@@ -115,7 +126,7 @@ void conv_panel_workspace(const struct lam_host *host,
                           int64_t *scratch, int64_t *persist)
 {
     const struct product p = product_of(g, made);
-    const struct conv_tile tile = conv_tile(host);
+    const struct conv_tile tile = tile_of(host, &p);
     struct conv_cut cut;
 
     choose_cut(host, &p, &cut);
@@ -129,7 +140,7 @@ int conv_panel_prepare(const struct lam_host *host,
                        struct conv_direct *direct)
 {
     const struct product p = product_of(g, made);
-    const struct conv_tile tile = conv_tile(host);
+    const struct conv_tile tile = tile_of(host, &p);
     char options[64];
 
     choose_cut(host, &p, &direct->cut);
@@ -142,7 +153,7 @@ int conv_panel_prepare(const struct lam_host *host,
 static int pack(const struct lam_host *host, const struct product *p,
                 const struct conv_direct *direct, const struct lam_io *io)
 {
-    const struct conv_tile tile = conv_tile(host);
+    const struct conv_tile tile = tile_of(host, p);
     const size_t global[3] = {
         (size_t)conv_div_up(p->depth, DEPTH),
         (size_t)(p->seen.groups * conv_div_up(p->filters, tile.kr)), 1};
