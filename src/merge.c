@@ -138,6 +138,8 @@ int lam_graph_weight_values(const struct lam_graph *graph, int i,
         return err;
     }
     err = make(node, p->slot, find, data, values);
+    if (err == LAM_EMEMORY)
+        return lam_fail(graph->ctx, err, "out of memory");
     return err ? lam_fail(graph->ctx, err, "%s: cannot be merged: %s", p->name,
                           lam_status_text(err))
                : LAM_OK;

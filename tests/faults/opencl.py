@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every OpenCL call fails once: opencl.py BUILD [--long].
+"""Every OpenCL call fails once: opencl.py BUILD [--long] [VERB...].
 
 Bars R11 and R29. For N = 1, 2, .. the N-th call of a resumed training, a
 prediction and a tuning returns an error. The program must end by itself with
@@ -7,13 +7,15 @@ the exit code of that error and a sentence that names call and error, must have
 released all it made, and the checkpoint must be the old or the new one, whole.
 --long: every call with every code but clSetKernelArg, which takes turns; then
 from each call on all fail, as on a lost device, and commands that fail after
-they were enqueued. Without: three calls of each name.
+they were enqueued. Without: three calls of each name. VERBs: only these of
+train, predict and tune.
 """
 import concurrent.futures
 import hashlib
 import itertools
 import os
 import shutil
+import sys
 
 from common import DATA, check, done, folder, is_long, layer, name_of, \
     run, sentence, tiny
@@ -127,7 +129,8 @@ end, text = run("train", tiny, *DATA, "--run", "begun", "--set", "train.steps=2"
 check("a run to start from", end == 0, text)
 known = {digest(folder / "begun/last.safetensors")}
 
-for verb in "train", "predict", "tune":
+verbs = [word for word in sys.argv[2:] if not word.startswith("-")]
+for verb in verbs or ("train", "predict", "tune"):
     place = folder / verb
     end, text = run(*prepare(verb, place), cwd=place, OPENCL_LAYERS=layer,
                     CLF_LOG=folder / "log", XDG_CACHE_HOME=place / "cache")
