@@ -53,14 +53,29 @@ done = run("experiment", root / "models/experiments/iou-loss.yaml", "--data",
 rows = list(csv.DictReader((folder / "losses/results.csv").open()))
 check("five losses", done.returncode == 0 and [row["run"] for row in rows] ==
       ["ce", "ce-15", "ce-15-twice", "soft-iou", "half"], done.stderr)
-first = {row["run"]: float(next(csv.DictReader(
-    (folder / f"losses/{row['run']}-1/metrics.csv").open()))["loss"])
-    for row in rows}
+epochs = {row["run"]: list(csv.DictReader(
+    (folder / f"losses/{row['run']}-1/metrics.csv").open())) for row in rows}
+check("their curves begin before the first step", all(
+    [row["epoch"] for row in found] == ["0", "1", "2"] and not found[0]["loss"]
+    for found in epochs.values()), str(epochs))
+first = {name: float(found[1]["loss"]) for name, found in epochs.items()}
 check("their first losses differ, half is half of two", len(set(first.values())) == 5
       and abs(first["half"] - (first["ce-15-twice"] + first["soft-iou"]) / 2)
       < 0.05, str(first))
 check("curves of recall and precision from the start", all(
     (folder / "losses" / name).exists() for name in ("recall.svg", "precision.svg")))
+
+# The upsampling laboratory as it is, but for its size.
+done = run("experiment", root / "models/experiments/upsampling.yaml", "--data",
+           "phantom:12:32:5", "--out", folder / "laboratory", "--seeds", "1",
+           "--set", "inputs.image=N,1,32,32", "--set", "train.epochs=1")
+rows = list(csv.DictReader((folder / "laboratory/results.csv").open()))
+first = {row["run"]: float(row["output_first_phase_2"]) for row in rows}
+even = {"transpose-bilinear", "nearest-conv", "bilinear-conv", "pixel-shuffle-icnr"}
+check("nine ways to enlarge; those that start even have the least checkerboards",
+      done.returncode == 0 and len(first) == 9 and
+      max(first[name] for name in even) <
+      min(first[name] for name in set(first) - even), done.stderr + str(first))
 
 for name, bad, place in [
         ("unknown key", text.replace("seeds:", "seed:"), "yaml:4:1: unknown key"),
