@@ -116,6 +116,7 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
                                          .optimizer_config = optimizer_config,
                                          .micro_batches = 1,
                                          .variants = options->variants,
+                                         .keep_half = options->keep_half,
                                          .tuning = lam_queue_tuning(queue)};
     const double started = lam_clock();
     struct lam_context *ctx = (*graph)->ctx;

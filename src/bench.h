@@ -10,6 +10,7 @@ struct lam_bench_options {
     int warmup, repeats;  // repeats > 0
     const char *variants; // as for a session
     bool no_fuse;
+    bool keep_half; // values wait for backward as halves
 };
 
 struct lam_spread {

@@ -5,6 +5,7 @@
 #include "checkpoint.h"
 #include "collective.h"
 #include "metrics.h"
+#include "model.h"
 #include "schedule.h"
 #include "session.h"
 
@@ -19,6 +20,9 @@ struct lam_train_config {
     double bucket_mib;
 };
 extern const struct lam_param lam_train_params[];
+
+// Whether train.keep says half.
+bool lam_train_keeps_half(const struct lam_model *model);
 
 // What a run would do, for --dry-run.
 struct lam_train_plan {

@@ -53,6 +53,13 @@ const struct lam_param lam_train_params[] = {
      "several ranks: MiB of gradients that are sent together", 0},
     {0}};
 
+bool lam_train_keeps_half(const struct lam_model *model)
+{
+    const char *keep = lam_model_get(model, "train", "keep");
+
+    return keep && strcmp(keep, keep_names[1]) == 0;
+}
+
 static int read_sections(struct lam_trainer *t)
 {
     static const char *const type_only[] = {"type", NULL};

@@ -9,6 +9,7 @@
 #include "param.h"
 #include "safetensors.h"
 #include "shape.h"
+#include "train.h"
 
 struct job {
     struct lam_context *ctx;
@@ -100,6 +101,7 @@ static int run(struct job *j)
         return bench_layers(j->registry, &j->host, j->queue, &layers);
     }
     err = open_graph(j, &loss);
+    j->options.keep_half = !err && lam_train_keeps_half(j->model);
     return err ? err
                : lam_bench_run(&j->graph, j->queue, loss, j->optimizer,
                                j->optimizer_config, &j->options, &j->result,

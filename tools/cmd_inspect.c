@@ -9,6 +9,7 @@
 #include "fuse.h"
 #include "memory_json.h"
 #include "shape.h"
+#include "train.h"
 
 // Each part as a table, or into json where that is not NULL.
 static void print_layer(struct lam_json *json, const struct lam_node *node)
@@ -113,14 +114,13 @@ static int print_memory(struct lam_json *json, const struct blueprint *b,
                         int batch)
 {
     const char *optimizer = lam_model_get(b->model, "optimizer", "type");
-    const char *keep = lam_model_get(b->model, "train", "keep");
     const struct lam_session_options options = {
         .training = 1,
         .loss = b->loss,
         .optimizer =
             lam_registry_optimizer(b->registry, optimizer ? optimizer : "adam"),
         .micro_batches = 1,
-        .keep_half = keep && strcmp(keep, "half") == 0};
+        .keep_half = lam_train_keeps_half(b->model)};
     struct lam_memory m;
     const int err = lam_session_memory(b->graph, &options, &m);
 

@@ -32,6 +32,9 @@ for kind in "train", "infer":
     check(f"{kind}, JSON", done.returncode == 0 and len(row["all_ms"]) == 3
           and row["min_ms"] <= row["median_ms"] and row["plan_mib"] > 0,
           done.stdout + done.stderr)
+plans = [json.loads(bench("--format", "json", "--set", f"train.keep={keep}").stdout)
+         ["plan_mib"] for keep in ("float", "half")]
+check("halves are benched as halves", plans[1] < 0.95 * plans[0], str(plans))
 done = bench("--kernels")
 check("kernels", done.returncode == 0 and "conv_" in done.stdout
       and "| per image |" in done.stdout, done.stdout + done.stderr)
