@@ -9,10 +9,10 @@
 // of big, seen small itself, and each result goes to its place between others.
 //
 // A work-item copies what tiles * TILE positions see into `region`, as panels
-// of [D][TILE], which stay in the cache while all filters pass over one after
-// another; a tile of KR filters x NV vectors lies in registers. What no second
-// filter will see is not copied where it lies in order. packed is [groups]
-// [F / KR][D][KR], F and D counted per group.
+// of [D][TILE], which stay in the cache while blocks of KR filters pass over
+// all of them, one after another; a tile of KR filters x NV vectors lies in
+// registers. What no second filter will see is not copied where it lies in
+// order. packed is [groups][F / KR][D][KR], F and D counted per group.
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define VECTOR JOIN(float, VW)
@@ -41,6 +41,10 @@ panel_pack(const global float *restrict weight, global float *restrict packed,
             to[q] = f0 + q < F ? from[(size_t)q * by_f] : 0.0f;
 }
 
+// Taps whose places are looked up at once, for all channels.
+#define TAPS 32
+#define NOWHERE (-1)
+
 // The panel of a tile: what the positions from o on see in C channels. A vector
 // of them that lies in one row, and so does what it sees, is copied as such.
 void copy_tile(const global float *src, global float *to, const int o,
@@ -48,38 +52,53 @@ void copy_tile(const global float *src, global float *to, const int o,
                const int R, const int S, const int sh, const int sw,
                const int dh, const int dw, const int top, const int left)
 {
-    const int p0 = o / Q, q0 = o % Q;
+    int found[TAPS * NV], row[NV], column[NV];
 
-    for (int c = 0; c < C; c++, src += (size_t)H * W)
-        for (int t = 0; t < R * S; t++) {
-            int p = p0, q = q0;
+    for (int v = 0; v < NV; v++) {
+        row[v] = (o + v * VW) / Q;
+        column[v] = (o + v * VW) % Q;
+    }
+    for (int t0 = 0; t0 < R * S; t0 += TAPS) {
+        const int taps = min(TAPS, R * S - t0);
 
-            for (int v = 0; v < NV; v++, to += VW) {
-                const int h = p * sh + t / S * dh - top;
-                const int w = q * sw + t % S * dw - left;
-                const global float *from = src + (long)h * W + w;
-                const bool is_in = q + VW <= Q && h >= 0 && h < H && w >= 0 &&
-                                   w + VW * sw <= W;
+        for (int i = 0; i < taps * NV; i++) {
+            const int t = t0 + i / NV, v = i % NV;
+            const int h = row[v] * sh + t / S * dh - top;
+            const int w = column[v] * sw + t % S * dw - left;
+            const bool is_in = sw <= 2 && column[v] + VW <= Q && h >= 0 &&
+                               h < H && w >= 0 && w + VW * sw <= W;
 
-                if (is_in && sw == 1)
-                    STORE(LOAD(0, from), 0, to);
-                else if (is_in && sw == 2) {
-                    const VECTOR a = LOAD(0, from), b = LOAD(1, from);
+            found[i] = is_in ? h * W + w : NOWHERE;
+        }
+        for (int c = 0; c < C; c++) {
+            const global float *plane = src + (size_t)c * H * W;
+            global float *out = to + ((size_t)c * R * S + t0) * TILE;
 
-                    STORE((VECTOR)(a.even, b.even), 0, to);
-                } else
-                    for (int lane = 0, i = p, j = q; lane < VW; i++, j = 0) {
-                        const int n = min(VW - lane, Q - j);
+            for (int i = 0; i < taps * NV; i++, out += VW) {
+                const global float *from = plane + found[i];
 
-                        copy_row(src, i < P ? H : 0, W,
-                                 i * sh + t / S * dh - top,
-                                 j * sw + t % S * dw - left, sw, to + lane, n);
+                if (found[i] == NOWHERE) {
+                    const int down = (t0 + i / NV) / S * dh - top;
+                    const int across = (t0 + i / NV) % S * dw - left;
+                    int p = row[i % NV], q = column[i % NV];
+
+                    for (int lane = 0; lane < VW; p++, q = 0) {
+                        const int n = min(VW - lane, Q - q);
+
+                        copy_row(plane, p < P ? H : 0, W, p * sh + down,
+                                 q * sw + across, sw, out + lane, n);
                         lane += n;
                     }
-                for (q += VW; q >= Q; q -= Q)
-                    p++;
+                } else if (sw == 1)
+                    STORE(LOAD(0, from), 0, out);
+                else {
+                    const VECTOR a = LOAD(0, from), b = LOAD(1, from);
+
+                    STORE((VECTOR)(a.even, b.even), 0, out);
+                }
             }
         }
+    }
 }
 
 // A tile of results, n of them, goes to y, [P * YR][Q * YS] of each channel;
@@ -156,9 +175,9 @@ conv_panel(const global float *restrict x, const global float *restrict packed,
         for (int i = whole; i < end - begin; i += TILE)
             copy_tile(src, region + (size_t)i * D, begin + i, C, H, W, P, Q, R,
                       S, sh, sw, dh, dw, top, left);
-        for (int o = begin; o < end; o += TILE)
-            for (int fb = split * FB / splits; fb < (split + 1) * FB / splits;
-                 fb++) {
+        for (int fb = split * FB / splits; fb < (split + 1) * FB / splits;
+             fb++)
+            for (int o = begin; o < end; o += TILE) {
                 const bool is_there = in_order && o + TILE <= end;
                 const global float *panel =
                     is_there ? src + o : region + (size_t)(o - begin) * D;
