@@ -146,7 +146,7 @@ void data_cut(const struct data_image *image, int y, int x, int height,
 int data_change(struct lam_context *ctx, const struct data_changes *c,
                 const struct data_image *image, struct data_image *to)
 {
-    const int frame = is_framed(image) ? (int)c->frame : 0;
+    const int frame = c->frame && is_framed(image) ? (int)c->frame : 0;
     const int top = larger((int)(c->border * image->height), frame);
     const int side = larger((int)(c->border * image->width), frame);
     const int height = image->height - 2 * top;
