@@ -11,13 +11,13 @@ kernel void core_add(global real *restrict y, const global real *restrict x,
         y[i] += a * x[i];
 }
 
-// halves = x, n floats, to the nearest half, ties to even; what is beyond the
-// largest half becomes that.
+// halves = x, n floats, to the nearest half, ties to even; what is beyond
+// `most` becomes that first. INFINITY: what is too large for a half becomes
+// infinite.
 kernel void core_narrow(global half *restrict halves,
-                        const global real *restrict x, const long n,
-                        const int chunk)
+                        const global real *restrict x, const real most,
+                        const long n, const int chunk)
 {
-    const real most = REAL(65504.0);
     const long first = (long)get_global_id(0) * chunk;
     const long last = min(first + chunk, n);
 
@@ -36,6 +36,25 @@ kernel void core_widen(global real *restrict y,
 
     for (long i = first; i < last; i++)
         y[i] = vload_half(i, halves);
+}
+
+// x *= a, n elements. strange[at + work-item]: whether one of its products is
+// infinite or no number.
+kernel void core_unscale(global real *restrict x, global int *restrict strange,
+                         const long at, const real a, const long n,
+                         const int chunk)
+{
+    const long first = (long)get_global_id(0) * chunk;
+    const long last = min(first + chunk, n);
+    int is_strange = 0;
+
+    if (first >= n)
+        return;
+    for (long i = first; i < last; i++) {
+        x[i] *= a;
+        is_strange |= !isfinite(x[i]);
+    }
+    strange[at + get_global_id(0)] = is_strange;
 }
 
 // n words of 32 bits become even, odd, even, ... A kernel and not the driver's

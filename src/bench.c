@@ -47,10 +47,12 @@ static int step(struct lam_session *s, const struct lam_bench_options *options,
                 bool has_optimizer, int64_t t, double *ms)
 {
     const double started = lam_clock();
-    int err = lam_session_forward(s, (uint64_t)t);
+    int strange, err = lam_session_forward(s, (uint64_t)t);
 
     if (!err && options->training)
         err = lam_session_backward(s, 1.0, true);
+    if (!err && options->training && options->keep_half)
+        err = lam_session_unscale(s, 1.0, &strange);
     if (!err && options->training && has_optimizer)
         err = lam_session_step(s, t, 1e-4);
     if (!err)

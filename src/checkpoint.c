@@ -131,6 +131,11 @@ int lam_checkpoint_write_tensors(struct lam_context *ctx,
     meta_int(&m, "best_epoch", progress->best_epoch);
     meta_real(&m, "threshold", progress->threshold);
     meta_int(&m, "micro_batch", progress->micro_batch);
+    if (progress->loss_scale.scale > 0.0) {
+        meta_real(&m, "loss_scale", progress->loss_scale.scale);
+        meta_int(&m, "loss_scale.good", progress->loss_scale.good);
+        meta_int(&m, "loss_scale.skipped", progress->loss_scale.skipped);
+    }
     return lam_safetensors_write(ctx, path, tensors, n, m.pairs, m.n);
 }
 
@@ -180,6 +185,22 @@ static int read_int(struct lam_context *ctx, const char *path,
                     path, key);
 }
 
+static int read_loss_scale(struct lam_context *ctx, const char *path,
+                           const struct lam_safetensors *file,
+                           struct lam_loss_scale *s)
+{
+    int err;
+
+    if (!lam_safetensors_meta(file, "loss_scale"))
+        return LAM_OK;
+    err = read_real(ctx, path, file, "loss_scale", &s->scale);
+    if (!err)
+        err = read_int(ctx, path, file, "loss_scale.good", &s->good);
+    if (!err)
+        err = read_int(ctx, path, file, "loss_scale.skipped", &s->skipped);
+    return err;
+}
+
 int lam_checkpoint_read(struct lam_context *ctx, const char *path,
                         struct lam_checkpoint *c)
 {
@@ -213,6 +234,8 @@ int lam_checkpoint_read(struct lam_context *ctx, const char *path,
     if (!err && lam_safetensors_meta(c->file, "micro_batch"))
         err = read_int(ctx, path, c->file, "micro_batch",
                        &c->progress.micro_batch);
+    if (!err)
+        err = read_loss_scale(ctx, path, c->file, &c->progress.loss_scale);
     if (!err) {
         c->model = lam_safetensors_meta(c->file, "model");
         c->data = lam_safetensors_meta(c->file, "data");

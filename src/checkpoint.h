@@ -5,6 +5,7 @@
 #define LAM_CHECKPOINT_H
 
 #include "data.h"
+#include "loss_scale.h"
 #include "model.h"
 #include "safetensors.h"
 #include "session.h"
@@ -16,6 +17,7 @@ struct lam_progress {
     int64_t best_epoch;  // when that was
     double threshold;    // chosen on validation
     int64_t micro_batch; // images on a device at once, 0: not known
+    struct lam_loss_scale loss_scale;
 };
 
 // Of weights that were not trained here: pixels become 0 to 1, no best epoch,

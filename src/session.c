@@ -118,7 +118,9 @@ static void bind_node(struct lam_session *s, int i)
             t->again_in[k].buffer = tenant_buffer(s, np->wide_again[k]);
         if (np->wants[k])
             t->d_in[k].buffer = tenant_buffer(
-                s, np->sum[k] >= 0 ? np->sum[k] : s->plan->grad[node->in[k]]);
+                s, np->sum[k] >= 0          ? np->sum[k]
+                   : np->first_grad[k] >= 0 ? np->first_grad[k]
+                                            : s->plan->grad[node->in[k]]);
     }
     for (int k = 0; k < node->shapes.n_out; k++) {
         t->out[k].shape = t->d_out[k].shape = node->shapes.out[k];
@@ -217,6 +219,8 @@ static int make_buffers(struct lam_session *s)
         for (int pass = 0; pass < LAM_N_PASSES && !err; pass++)
             err = buffer_make(s, s->plan->nodes[i].persist[pass],
                               &s->tensors[i].persist[pass]);
+    if (!err)
+        err = buffer_make(s, 4 * s->plan->n_strange, &s->strange);
     return err ? err : make_weights(s);
 }
 
@@ -272,6 +276,8 @@ int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,
         err = host->kernel(host, core_cl, "core_narrow", NULL, &s->narrow);
     if (!err && options->keep_half)
         err = host->kernel(host, core_cl, "core_widen", NULL, &s->widen);
+    if (!err && s->strange)
+        err = host->kernel(host, core_cl, "core_unscale", NULL, &s->unscale);
     for (int i = 0; i < graph->n_nodes && !err; i++)
         bind_node(s, i);
     for (int i = 0; i < graph->n_nodes && !err; i++)
@@ -310,6 +316,7 @@ void lam_session_destroy(struct lam_session *s)
     }
     for (int i = 0; s->slots && i < s->plan->memory.n_slots; i++)
         lam_buffer_destroy(s->slots[i]);
+    lam_buffer_destroy(s->strange);
     lam_session_plan_destroy(s->plan);
     free(s->optimizer.state);
     free(s->slots);

@@ -29,7 +29,8 @@ struct lam_session_options {
     bool keep_all;        // no slot is shared: every value stays readable
     bool free_inputs;     // inputs need not survive a run: layers may work in
                           // place on them
-    bool keep_half;       // values that wait for backward wait as halves
+    bool keep_half;       // what waits in or for backward waits as halves
+    bool loss_scale;      // lam_session_unscale is called; keep_half means it
     const char *variants; // asked for, see variants.h; NULL: none
     const struct lam_tuning *tuning; // what was measured; NULL: nothing
 };
@@ -90,6 +91,11 @@ void lam_session_on_ready(struct lam_session *session,
                           int (*ready)(void *data, int i), void *data);
 int lam_session_ready_read(struct lam_session *session, int i, void *dst,
                            struct lam_read *read);
+// Divides all gradients of weights by the scale that backward was given, after
+// the last micro-batch; waits. *strange: the first weight whose gradient then
+// has an infinite value or none that is a number; -1: none has.
+int lam_session_unscale(struct lam_session *session, double scale,
+                        int *strange);
 // Adds l2 * weight to the gradient of weight i (coupled L2).
 int lam_session_decay(struct lam_session *session, int i, double l2);
 int lam_session_step(struct lam_session *session, int64_t t, double lr);

@@ -22,6 +22,8 @@ void lam_session_plan_destroy(struct lam_session_plan *plan)
     free(plan->again);
     free(plan->again_before);
     free(plan->half);
+    free(plan->grad_half);
+    free(plan->grad_half_before);
     free(plan->tenants);
     free(plan->slots);
     free(plan);
@@ -182,10 +184,12 @@ static int forward_last(const struct planner *p, int value)
     return last;
 }
 
-// Whether a value waits for backward as halves: where it waits long enough.
+enum { WORTH_IT = 3 }; // layers that a value has to wait for to become halves
+
+// Whether a value waits for backward as halves: where it waits long enough
+// between its last reader and the loss.
 static bool is_half(const struct planner *p, int value)
 {
-    enum { WORTH_IT = 3 }; // layers between its last reader and the loss
     const struct lam_graph *graph = p->graph;
     const struct lam_value *v = &graph->values[value];
 
@@ -244,6 +248,32 @@ static void plan_values(struct planner *p)
     }
 }
 
+// The node whose backward is the next to touch the gradient of in[k] of node i.
+static int next_toucher(const struct planner *p, int i, int k)
+{
+    const struct lam_graph *graph = p->graph;
+    const int value = graph->nodes[i].in[k];
+    const int producer = graph->values[value].producer;
+
+    for (int next = i; next > producer; next--)
+        for (int m = next == i ? k + 1 : 0; m < graph->nodes[next].shapes.n_in;
+             m++)
+            if (graph->nodes[next].in[m] == value &&
+                p->plan->nodes[next].wants[m])
+                return next;
+    return producer;
+}
+
+// Whether the gradient of in[k], which node i makes, waits long enough.
+static bool is_half_grad(const struct planner *p, int i, int k)
+{
+    const struct lam_value *v = &p->graph->values[p->graph->nodes[i].in[k]];
+
+    return p->options->keep_half && !p->options->keep_all &&
+           v->shape.dtype == LAM_F32 && v->producer >= 0 &&
+           i - next_toucher(p, i, k) > WORTH_IT;
+}
+
 static void plan_backward(struct planner *p, int i)
 {
     const struct lam_graph *graph = p->graph;
@@ -264,7 +294,10 @@ static void plan_backward(struct planner *p, int i)
         const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
         const int last =
             v->producer < 0 ? end_time(p) : backward_time(p, v->producer);
-        int source = -1;
+        const bool waits =
+            np->wants[k] && plan->grad[value] < 0 && is_half_grad(p, i, k);
+        int source = -1,
+            *made = waits ? &np->first_grad[k] : &plan->grad[value];
 
         if (!np->wants[k])
             continue;
@@ -277,10 +310,19 @@ static void plan_backward(struct planner *p, int i)
             source = plan->grad[node->out[0]];
         if (source >= 0 && plan->tenants[source].last == now &&
             plan->tenants[source].bytes == bytes) {
-            plan->grad[value] = source;
-            tenant_extend(p, source, now, last);
+            *made = source;
+            tenant_extend(p, source, now, waits ? now : last);
         } else {
-            plan->grad[value] = tenant_add(p, bytes, now, last);
+            *made = tenant_add(p, bytes, now, waits ? now : last);
+        }
+        if (waits) {
+            const int next = next_toucher(p, i, k);
+
+            plan->grad_half_before[value] = next;
+            plan->grad_half[value] =
+                tenant_add(p, bytes / 2, now, backward_time(p, next));
+            plan->grad[value] =
+                tenant_add(p, bytes, backward_time(p, next), last);
         }
     }
 }
@@ -323,6 +365,23 @@ static void plan_workspace(struct planner *p, int i)
                     backward_time(p, i), backward_time(p, i));
 }
 
+int64_t lam_session_unscalers(const struct lam_shape *weight)
+{
+    return (lam_shape_elements(weight) + LAM_UNSCALE_CHUNK - 1) /
+           LAM_UNSCALE_CHUNK;
+}
+
+// Work-items that unscale gradients.
+static int64_t count_strange(const struct lam_graph *graph)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < graph->n_weights; i++)
+        if (graph->weights[i].is_trained)
+            n += lam_session_unscalers(&graph->weights[i].spec.shape);
+    return n;
+}
+
 static void count_memory(struct planner *p, int n_slots)
 {
     const struct lam_graph *graph = p->graph;
@@ -355,6 +414,10 @@ static void count_memory(struct planner *p, int n_slots)
             memory->largest =
                 max64(memory->largest, plan->nodes[i].persist[pass]);
         }
+    if (p->options->training &&
+        (p->options->keep_half || p->options->loss_scale))
+        plan->n_strange = count_strange(graph);
+    memory->workspace += 4 * plan->n_strange;
     memory->total = memory->activations + memory->weights +
                     memory->weight_grads + memory->optimizer +
                     memory->workspace;
@@ -364,7 +427,8 @@ static void clear_indices(struct lam_session_plan *plan,
                           const struct lam_graph *graph)
 {
     for (int i = 0; i < graph->n_values; i++)
-        plan->value[i] = plan->grad[i] = plan->again[i] = plan->half[i] = -1;
+        plan->value[i] = plan->grad[i] = plan->again[i] = plan->half[i] =
+            plan->grad_half[i] = -1;
     for (int i = 0; i < graph->n_nodes; i++) {
         struct lam_node_plan *np = &plan->nodes[i];
 
@@ -372,7 +436,8 @@ static void clear_indices(struct lam_session_plan *plan,
         for (int k = 0; k < LAM_MAX_AUX; k++)
             np->aux[k] = -1;
         for (int k = 0; k < LAM_MAX_IN; k++)
-            np->sum[k] = np->wide_in[k] = np->wide_again[k] = -1;
+            np->sum[k] = np->first_grad[k] = np->wide_in[k] =
+                np->wide_again[k] = -1;
         for (int k = 0; k < LAM_MAX_OUT; k++)
             np->wide_out[k] = -1;
         for (int k = 0; k < LAM_MAX_WEIGHT; k++)
@@ -387,7 +452,7 @@ int lam_session_plan_create(const struct lam_graph *graph,
     const size_t n_values = (size_t)graph->n_values + 1;
     const size_t n_nodes = (size_t)graph->n_nodes + 1;
     const size_t n_tenants =
-        4 * n_values + n_nodes * (2 + LAM_MAX_AUX + 3 * LAM_MAX_IN +
+        6 * n_values + n_nodes * (2 + LAM_MAX_AUX + 3 * LAM_MAX_IN +
                                   LAM_MAX_OUT + LAM_MAX_WEIGHT);
     struct planner p = {.graph = graph, .options = options};
     const bool is_training = options->training && options->loss >= 0;
@@ -403,11 +468,14 @@ int lam_session_plan_create(const struct lam_graph *graph,
     p.plan->again = calloc(n_values, sizeof(*p.plan->again));
     p.plan->again_before = calloc(n_values, sizeof(*p.plan->again_before));
     p.plan->half = calloc(n_values, sizeof(*p.plan->half));
+    p.plan->grad_half = calloc(n_values, sizeof(*p.plan->grad_half));
+    p.plan->grad_half_before =
+        calloc(n_values, sizeof(*p.plan->grad_half_before));
     p.plan->tenants = calloc(n_tenants, sizeof(*p.plan->tenants));
     p.plan->slots = calloc(n_tenants, sizeof(*p.plan->slots));
     if (!p.plan->nodes || !p.plan->value || !p.plan->grad || !p.plan->again ||
-        !p.plan->again_before || !p.plan->half || !p.plan->tenants ||
-        !p.plan->slots)
+        !p.plan->again_before || !p.plan->half || !p.plan->grad_half ||
+        !p.plan->grad_half_before || !p.plan->tenants || !p.plan->slots)
         goto fail;
     clear_indices(p.plan, graph);
     for (int i = 0; i < graph->n_nodes; i++) {

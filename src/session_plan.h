@@ -17,6 +17,7 @@ struct lam_node_plan {
     int aux[LAM_MAX_AUX], run_scratch, backward_scratch;
     int sum[LAM_MAX_IN];            // d_in[i] before it is added
     int weight_sum[LAM_MAX_WEIGHT]; // d_weight[i] before it is added
+    int first_grad[LAM_MAX_IN];     // d_in[i] before it waits as halves
     // in[i] and out[i] as its backward reads them, in[i] as it is made again
     // from it, where they were kept as halves.
     int wide_in[LAM_MAX_IN], wide_out[LAM_MAX_OUT], wide_again[LAM_MAX_IN];
@@ -30,11 +31,20 @@ struct lam_session_plan {
     // backward that is done.
     int *again, *again_before;
     int *half; // tenants of halves that wait for backward
+    // Tenants of gradients that wait as halves between the first two layers
+    // that touch them, and the second of these.
+    int *grad_half, *grad_half_before;
+    int64_t n_strange; // words that say which gradients are no numbers
     struct lam_tenant *tenants;
     int n_tenants;
     int64_t *slots; // bytes
     struct lam_memory memory;
 };
+
+// How many work-items unscale the gradient of a weight, of LAM_UNSCALE_CHUNK
+// elements each.
+enum { LAM_UNSCALE_CHUNK = 1024 };
+int64_t lam_session_unscalers(const struct lam_shape *weight);
 
 int lam_session_plan_create(const struct lam_graph *graph,
                             const struct lam_session_options *options,

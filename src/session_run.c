@@ -72,37 +72,48 @@ static int call_run(struct lam_session *s, int i, struct lam_io *io)
     return err;
 }
 
-// Enqueues a kernel over n elements, whose last two arguments are n and how
-// many a work-item takes.
-static int launch_elements(struct lam_session *s, struct lam_kernel *kernel,
-                           struct lam_arg *args, int n_args, int64_t n)
+int lam_session_launch(struct lam_session *s, struct lam_kernel *kernel,
+                       struct lam_arg *args, int n_args, int64_t n, int chunk)
 {
     const struct lam_host *host = s->graph->host;
     const bool is_cpu = host->device.kind == LAM_DEVICE_CPU;
-    const int chunk = is_cpu ? 4096 : 4;
+    const int taken = chunk ? chunk : is_cpu ? 4096 : 4;
     // Some drivers compile a kernel anew for each size of a group.
     const size_t local[3] = {is_cpu ? 1 : 64, 1, 1};
     const size_t groups =
-        ((size_t)((n + chunk - 1) / chunk) + local[0] - 1) / local[0];
+        ((size_t)((n + taken - 1) / taken) + local[0] - 1) / local[0];
     const size_t global[3] = {groups * local[0], 1, 1};
 
     args[n_args] = (struct lam_arg)LAM_ARG_LONG(n);
-    args[n_args + 1] = (struct lam_arg)LAM_ARG_INT(chunk);
+    args[n_args + 1] = (struct lam_arg)LAM_ARG_INT(taken);
     return host->launch(host, kernel, args, n_args + 2, global, local);
 }
 
-// Between a value and its halves.
-static int convert(struct lam_session *s, struct lam_kernel *kernel, int value,
-                   const struct lam_tensor *wide)
+static const double largest_half = 65504.0;
+
+// A tensor into a tenant of halves, what is beyond `most` as that.
+static int narrow(struct lam_session *s, int tenant,
+                  const struct lam_tensor *wide, double most)
 {
     const struct lam_tensor halves = {
-        .buffer = s->slots[s->plan->tenants[s->plan->half[value]].slot]};
-    const bool narrows = kernel == s->narrow;
-    struct lam_arg args[4] = {LAM_ARG_TENSOR(narrows ? &halves : wide),
-                              LAM_ARG_TENSOR(narrows ? wide : &halves)};
+        .buffer = s->slots[s->plan->tenants[tenant].slot]};
+    struct lam_arg args[5] = {LAM_ARG_TENSOR(&halves), LAM_ARG_TENSOR(wide),
+                              LAM_ARG_REAL(most)};
 
-    return launch_elements(s, kernel, args, 2,
-                           lam_shape_elements(&wide->shape));
+    return lam_session_launch(s, s->narrow, args, 3,
+                              lam_shape_elements(&wide->shape), 0);
+}
+
+// And back.
+static int widen(struct lam_session *s, int tenant,
+                 const struct lam_tensor *wide)
+{
+    const struct lam_tensor halves = {
+        .buffer = s->slots[s->plan->tenants[tenant].slot]};
+    struct lam_arg args[4] = {LAM_ARG_TENSOR(wide), LAM_ARG_TENSOR(&halves)};
+
+    return lam_session_launch(s, s->widen, args, 2,
+                              lam_shape_elements(&wide->shape), 0);
 }
 
 static int run_node(struct lam_session *s, int i, uint64_t seed)
@@ -116,12 +127,26 @@ static int run_node(struct lam_session *s, int i, uint64_t seed)
     err = call_run(s, i, &io);
     for (int k = 0; k < node->shapes.n_out && !err; k++)
         if (s->plan->half[node->out[k]] >= 0)
-            err = convert(s, s->narrow, node->out[k], &s->tensors[i].out[k]);
+            err = narrow(s, s->plan->half[node->out[k]], &s->tensors[i].out[k],
+                         largest_half);
     return err;
 }
 
+// The gradient of a value, should node i be the one before which it is brought
+// back.
+static int widen_grad(struct lam_session *s, int i, int value,
+                      const struct lam_shape *shape)
+{
+    const struct lam_tensor grad = {*shape, grad_buffer(s, value)};
+
+    return s->plan->grad_half[value] >= 0 &&
+                   s->plan->grad_half_before[value] == i
+               ? widen(s, s->plan->grad_half[value], &grad)
+               : LAM_OK;
+}
+
 // Brings back what backward of node i reads and was kept as halves.
-static int widen(struct lam_session *s, int i)
+static int widen_node(struct lam_session *s, int i)
 {
     const struct lam_node *node = &s->graph->nodes[i];
     const struct lam_node_plan *np = &s->plan->nodes[i];
@@ -129,11 +154,15 @@ static int widen(struct lam_session *s, int i)
 
     for (int k = 0; k < node->shapes.n_in && !err; k++)
         if (np->wide_in[k] >= 0)
-            err = convert(s, s->widen, node->in[k], &s->tensors[i].kept[k]);
+            err = widen(s, s->plan->half[node->in[k]], &s->tensors[i].kept[k]);
     for (int k = 0; k < node->shapes.n_out && !err; k++)
         if (np->wide_out[k] >= 0)
-            err =
-                convert(s, s->widen, node->out[k], &s->tensors[i].kept_out[k]);
+            err = widen(s, s->plan->half[node->out[k]],
+                        &s->tensors[i].kept_out[k]);
+    for (int k = 0; k < node->shapes.n_in && !err; k++)
+        err = widen_grad(s, i, node->in[k], &s->tensors[i].in[k].shape);
+    for (int k = 0; k < node->shapes.n_out && !err; k++)
+        err = widen_grad(s, i, node->out[k], &s->tensors[i].out[k].shape);
     return err;
 }
 
@@ -152,8 +181,8 @@ static int run_again(struct lam_session *s, int i)
             continue;
         for (int m = 0; m < graph->nodes[producer].shapes.n_in && !err; m++)
             if (s->plan->nodes[producer].wide_again[m] >= 0)
-                err = convert(s, s->widen, graph->nodes[producer].in[m],
-                              &s->tensors[producer].again_in[m]);
+                err = widen(s, s->plan->half[graph->nodes[producer].in[m]],
+                            &s->tensors[producer].again_in[m]);
         if (err)
             break;
         lam_session_io(s, producer, LAM_PASS_RUN, &io);
@@ -202,14 +231,14 @@ int lam_session_forward(struct lam_session *s, uint64_t seed)
     return err;
 }
 
-// y += a * x
-static int add_to(struct lam_session *s, const struct lam_tensor *y,
-                  const struct lam_tensor *x, double a)
+int lam_session_add(struct lam_session *s, const struct lam_tensor *y,
+                    const struct lam_tensor *x, double a)
 {
     struct lam_arg args[5] = {LAM_ARG_TENSOR(y), LAM_ARG_TENSOR(x),
                               LAM_ARG_REAL(a)};
 
-    return launch_elements(s, s->add, args, 3, lam_shape_elements(&y->shape));
+    return lam_session_launch(s, s->add, args, 3, lam_shape_elements(&y->shape),
+                              0);
 }
 
 // Where a variant serves one half of backward, the plain one gets the other
@@ -272,14 +301,18 @@ static int backward_node(struct lam_session *s, int i, bool first)
     lam_queue_layer(s->queue, NULL);
     for (int k = 0; k < io.n_weight && !err && !first; k++)
         if (d_weight[k].buffer != t->d_weight[k].buffer)
-            err = add_to(s, &t->d_weight[k], &d_weight[k], 1.0);
+            err = lam_session_add(s, &t->d_weight[k], &d_weight[k], 1.0);
     for (int k = 0; k < io.n_in && !err; k++) {
         struct lam_tensor sum = t->d_in[k];
 
+        // Too large for a half stays infinite, so that the step can tell.
+        if (np->first_grad[k] >= 0)
+            err = narrow(s, s->plan->grad_half[node->in[k]], &t->d_in[k],
+                         INFINITY);
         if (np->sum[k] < 0)
             continue;
         sum.buffer = grad_buffer(s, node->in[k]);
-        err = add_to(s, &sum, &t->d_in[k], 1.0);
+        err = lam_session_add(s, &sum, &t->d_in[k], 1.0);
     }
     if (err)
         lam_fail(s->ctx, err, "%s: its backward run failed", node->name);
@@ -310,49 +343,13 @@ int lam_session_backward(struct lam_session *s, double scale, bool first)
         if (s->plan->nodes[i].runs_backward) {
             err = run_again(s, i);
             if (!err)
-                err = widen(s, i);
+                err = widen_node(s, i);
             if (!err)
                 err = backward_node(s, i, first);
         }
         if (!err)
             err = tell_ready(s, i, false);
     }
-    return err;
-}
-
-int lam_session_decay(struct lam_session *s, int i, double l2)
-{
-    const struct lam_shape *shape = &s->graph->weights[i].spec.shape;
-    const struct lam_tensor weight = {*shape, s->weights[i].weight};
-    const struct lam_tensor grad = {*shape, s->weights[i].grad};
-
-    return grad.buffer ? add_to(s, &grad, &weight, l2) : LAM_OK;
-}
-
-int lam_session_step(struct lam_session *s, int64_t t, double lr)
-{
-    const struct lam_graph *graph = s->graph;
-    int err = LAM_OK;
-
-    for (int i = 0; i < graph->n_weights && !err; i++) {
-        const struct lam_shape *shape = &graph->weights[i].spec.shape;
-        const struct weight_buffers *w = &s->weights[i];
-        struct lam_step step = {.t = t,
-                                .lr = lr,
-                                .is_decayed = shape->rank > 1,
-                                .weight = {*shape, w->weight},
-                                .grad = {*shape, w->grad}};
-
-        if (!w->grad)
-            continue;
-        for (int k = 0; k < s->n_slots; k++)
-            step.slot[k] = (struct lam_tensor){*shape, w->slot[k]};
-        err = s->optimizer.type->step(&s->optimizer, &step);
-        if (err)
-            lam_fail(s->ctx, err, "%s: its update failed",
-                     graph->weights[i].name);
-    }
-    s->weights_version++;
     return err;
 }
 

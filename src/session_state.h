@@ -34,7 +34,8 @@ struct lam_session {
     struct node_tensors *tensors;   // by node
     int n_slots;                    // of the optimiser
     struct lam_optimizer optimizer;
-    struct lam_kernel *add, *narrow, *widen;
+    struct lam_kernel *add, *narrow, *widen, *unscale;
+    struct lam_buffer *strange; // NULL: nothing will be unscaled
     uint64_t weights_version;
     uint64_t seed; // of the last forward
     int (*ready)(void *data, int i);
@@ -47,5 +48,13 @@ void lam_session_io(const struct lam_session *session, int node, int pass,
 // What the chosen variant of a pass keeps between calls.
 struct lam_tensor lam_session_persist(const struct lam_session *session,
                                       int node, int pass);
+
+// Enqueues a kernel over n elements, whose last two arguments, set here, are n
+// and how many a work-item takes: `chunk`, 0: what suits the device.
+int lam_session_launch(struct lam_session *session, struct lam_kernel *kernel,
+                       struct lam_arg *args, int n_args, int64_t n, int chunk);
+// y += a * x
+int lam_session_add(struct lam_session *session, const struct lam_tensor *y,
+                    const struct lam_tensor *x, double a);
 
 #endif

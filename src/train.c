@@ -93,6 +93,7 @@ int lam_trainer_run_micro(struct lam_trainer *t, int k, bool first)
 {
     const size_t pixels =
         (size_t)t->micro_batch * (size_t)t->height * (size_t)t->width;
+    const double scale = t->progress.loss_scale.scale;
     int err = lam_session_write(t->session, t->input, t->images + k * pixels);
 
     if (!err)
@@ -100,7 +101,9 @@ int lam_trainer_run_micro(struct lam_trainer *t, int k, bool first)
     if (!err)
         err = lam_session_forward(t->session, micro_seed(t, k));
     return err ? err
-               : lam_session_backward(t->session, 1.0 / t->n_micro, first);
+               : lam_session_backward(t->session,
+                                      (scale > 0.0 ? scale : 1.0) / t->n_micro,
+                                      first);
 }
 
 int lam_trainer_read_loss(struct lam_trainer *t, int k)
@@ -127,8 +130,54 @@ static int run_all_micro(struct lam_trainer *t)
     return err;
 }
 
+// Gradients of a scaled loss become those of the loss. An overflow leaves the
+// step out.
+static int unscale(struct lam_trainer *t, bool *is_skipped)
+{
+    struct lam_loss_scale *s = &t->progress.loss_scale;
+    const double scale = s->scale;
+    int strange, err;
+
+    *is_skipped = false;
+    if (!(scale > 0.0))
+        return LAM_OK;
+    err = lam_session_unscale(t->session, scale, &strange);
+    if (err)
+        return err;
+    if (!lam_loss_scale_update(s, t->config.loss_scale, strange >= 0))
+        return lam_fail(t->ctx, LAM_ENONFINITE,
+                        "step %" PRId64 ": the gradient of weight %s has a "
+                        "non-finite value with the loss scaled by %g",
+                        t->progress.step + 1, t->graph->weights[strange].name,
+                        scale);
+    *is_skipped = strange >= 0;
+    if (*is_skipped)
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "step %" PRId64 ": the gradient of weight %s overflows with "
+                "the loss scaled by %g: left out; scaled by %g from here on",
+                t->progress.step + 1, t->graph->weights[strange].name, scale,
+                s->scale);
+    return LAM_OK;
+}
+
+// Updates by the optimiser, which does not count what was left out.
+static int update(struct lam_trainer *t)
+{
+    int err = LAM_OK;
+
+    for (int i = 0; i < t->graph->n_weights && !err; i++)
+        if (t->l2[i] > 0.0)
+            err = lam_session_decay(t->session, i, t->l2[i]);
+    return err ? err
+               : lam_session_step(t->session,
+                                  t->progress.step + 1 -
+                                      t->progress.loss_scale.skipped,
+                                  rate_at(t, t->progress.step));
+}
+
 static int run_step(struct lam_trainer *t, double *loss)
 {
+    bool is_skipped;
     int err = lam_loader_next(t->loader, t->images, t->masks);
 
     if (!err)
@@ -136,12 +185,10 @@ static int run_step(struct lam_trainer *t, double *loss)
     *loss = 0.0;
     for (int k = 0; k < t->n_micro; k++)
         *loss += t->losses[k] / t->n_micro;
-    for (int i = 0; i < t->graph->n_weights && !err; i++)
-        if (t->l2[i] > 0.0)
-            err = lam_session_decay(t->session, i, t->l2[i]);
     if (!err)
-        err = lam_session_step(t->session, t->progress.step + 1,
-                               rate_at(t, t->progress.step));
+        err = unscale(t, &is_skipped);
+    if (!err && !is_skipped)
+        err = update(t);
     if (!err)
         t->progress.step++;
     return err;

@@ -13,7 +13,8 @@
 struct lam_train_config {
     struct lam_schedule schedule;
     int32_t batch, epochs, steps, seed, micro_batch, norm_batch;
-    int32_t keep; // 0: values wait for backward as floats, 1: as halves
+    int32_t keep;      // 0: values and gradients wait as floats, 1: as halves
+    double loss_scale; // see loss_scale.h
     int32_t eval_every, save_every, patience;
     int32_t eval_start; // 1: validate before the first step too
     const char *freeze; // patterns of layer names, separated by blanks

@@ -33,7 +33,12 @@ const struct lam_param lam_train_params[] = {
      "a micro-batch",
      0},
     {"keep", LAM_PARAM_CHOICE, offsetof(struct lam_train_config, keep), "float",
-     0, 0, keep_names, "how values wait for the backward pass: float or half",
+     0, 0, keep_names,
+     "how values and gradients wait for the backward pass: float or half", 0},
+    {"loss_scale", LAM_PARAM_REAL,
+     offsetof(struct lam_train_config, loss_scale), "0", 0, 0x1p60, NULL,
+     "the loss times this before the backward pass, gradients of weights "
+     "divided by it after; 0: by overflows with keep=half, else none",
      0},
     {"eval_every", LAM_PARAM_INT, offsetof(struct lam_train_config, eval_every),
      "1", 0, 1000000, NULL, "epochs between validations; 0: never", 0},
@@ -223,6 +228,7 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
         .micro_batches = t->ranks ? 1 : t->config.batch / micro_batch,
         .observe = t->ranks != NULL,
         .keep_half = t->config.keep != 0,
+        .loss_scale = t->config.loss_scale > 0.0,
         .variants = t->options->variants ? t->options->variants : t->kernels,
         .tuning = t->queue ? lam_queue_tuning(t->queue) : NULL};
     const bool is_dry = t->options->plan != NULL;
@@ -351,6 +357,8 @@ static int open_session(struct lam_trainer *t)
     if (err)
         return err;
     t->progress.micro_batch = t->micro_batch;
+    lam_loss_scale_begin(&t->progress.loss_scale, t->config.loss_scale,
+                         t->config.keep != 0);
     t->losses = calloc((size_t)t->n_micro, sizeof(*t->losses));
     if (!t->losses)
         return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");

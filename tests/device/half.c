@@ -52,12 +52,13 @@ int main(void)
     if (narrow && widen && wide && halves) {
         const struct lam_tensor x = {.buffer = wide}, h = {.buffer = halves};
         const struct lam_arg there[] = {LAM_ARG_TENSOR(&h), LAM_ARG_TENSOR(&x),
-                                        LAM_ARG_LONG(N), LAM_ARG_INT(4)};
+                                        LAM_ARG_REAL(65504.0), LAM_ARG_LONG(N),
+                                        LAM_ARG_INT(4)};
         const struct lam_arg back[] = {LAM_ARG_TENSOR(&x), LAM_ARG_TENSOR(&h),
                                        LAM_ARG_LONG(N), LAM_ARG_INT(4)};
 
         CHECK_INT(lam_buffer_write(wide, 0, sizeof(numbers), numbers), 0);
-        CHECK_INT(host.launch(&host, narrow, there, 4, global, local), 0);
+        CHECK_INT(host.launch(&host, narrow, there, 5, global, local), 0);
         CHECK_INT(lam_buffer_fill(wide, 0xAA), 0);
         CHECK_INT(host.launch(&host, widen, back, 4, global, local), 0);
         CHECK_INT(lam_buffer_read(wide, 0, sizeof(numbers), numbers), 0);

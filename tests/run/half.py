@@ -3,13 +3,16 @@
 
 Values that wait for the backward pass take half the memory; forward is not
 touched, bit for bit; a run repeats and goes on exactly; and it learns what it
-learns with floats.
+learns with floats. The loss is scaled meanwhile: powers of two change nothing,
+and a step whose gradients overflow is left out.
 """
 import csv
 import hashlib
+import json
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -69,13 +72,57 @@ for name in "a", "b":
     done = train(name, "half", 20)
 check("20 steps twice, same bytes", done.returncode == 0 and
       digest("a") == digest("b") is not None, done)
-done = train("c", "half", 7)
+done = train("c", "half", 10)
 done = run("--resume", "c", "--set", "train.steps=20")
 check("resume, same bytes", done.returncode == 0 and digest("c") == digest("a"),
       done)
 last, lost = losses("whole")[-1], losses("a")[-1]
 check(f"the loss falls as with floats, {lost} and {last}",
       lost < losses("half1")[0] and abs(lost - last) < 0.05 * last)
+
+
+def read(name):
+    """Metadata and tensors of a checkpoint."""
+    data = (folder / name / "last.safetensors").read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    return json.loads(data[8:8 + size]), data[8 + size:]
+
+
+def scale_of(name):
+    meta = read(name)[0]["__metadata__"]
+    return [meta.get("loss_scale" + part) for part in ("", ".good", ".skipped")]
+
+
+def set_scale(name, scale):
+    header, tensors = read(name)
+    header["__metadata__"]["loss_scale"] = scale
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    (folder / name / "last.safetensors").write_bytes(
+        struct.pack("<Q", len(text)) + text + tensors)
+
+
+check(f"the loss is scaled: {scale_of('a')}",
+      scale_of("a") == ["65536", "20", "0"] and scale_of("whole")[0] is None)
+done = train("fixed", "float", 20, "--set", "train.loss_scale=4096")
+check("a power of two changes no bit", done.returncode == 0 and
+      read("fixed")[1] == read("whole")[1], done)
+done = train("sum", "half", 20, "--set", "train.micro_batch=1")
+check("in micro-batches", done.returncode == 0 and scale_of("sum")[1] == "20",
+      done)
+# Gradients grow with the scale until they are too large for halves.
+set_scale("c", str(2 ** 40))
+done = run("--resume", "c", "--set", "train.steps=40")
+scale, _, skipped = scale_of("c")
+check(f"{skipped} steps left out, scale {scale}", done.returncode == 0 and
+      int(skipped) == done.stderr.count(": left out; scaled by ") > 0 and
+      float(scale) == 0.5 ** int(skipped) * 2 ** 40, done)
+check("and it learns on", losses("c")[-1] < losses("c")[3], done)
+done = train("e", "half", 1, "--set", f"train.loss_scale={2 ** 40}")
+check("a fixed scale that overflows: exit 5, the weight named",
+      done.returncode == 5 and re.search(
+          r"step 1: the gradient of weight \S+ has a non-finite value with the "
+          "loss scaled by", done.stderr), done)
 done = train("d", "quarter", 1)
 check("quarter", done.returncode == 2 and "quarter" in done.stderr, done)
 print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")
