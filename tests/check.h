@@ -59,6 +59,12 @@ static inline int check_done(void)
         check_one(got_ &&strstr(got_, part_), __FILE__, __LINE__, what_);      \
     } while (0)
 
+// As many bytes are the same: floats bit by bit.
+static inline int check_same(const void *a, const void *b, size_t bytes)
+{
+    return memcmp(a, b, bytes) == 0;
+}
+
 #define CHECK_NEAR(got, want, tolerance)                                       \
     do {                                                                       \
         const double got_ = (got), want_ = (want);                             \

@@ -249,9 +249,9 @@ static void check_inference(struct lam_context *ctx,
     close_run(&fused);
 }
 
-static bool same(const float *a, const float *b)
+static bool same(const void *a, const void *b)
 {
-    return memcmp(a, b, MAX * sizeof(*a)) == 0;
+    return memcmp(a, b, MAX * sizeof(float)) == 0;
 }
 
 static void check_same(const struct run *a, const struct run *b)

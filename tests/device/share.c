@@ -183,13 +183,13 @@ static void check_ranks(const struct run *whole, int n)
         const size_t at = (size_t)i * (bytes / sizeof(float));
 
         CHECK_STR(parts[i].ctx.error, "");
-        CHECK(memcmp(parts[i].y, whole->y + at, bytes) == 0);
-        CHECK(memcmp(parts[i].dx, whole->dx + at, bytes) == 0);
+        CHECK(check_same(parts[i].y, whole->y + at, bytes));
+        CHECK(check_same(parts[i].dx, whole->dx + at, bytes));
         for (int k = 0; k < whole->n_weights; k++)
             CHECK(whole->is_sum[k]
                       ? is_close(whole->weights[k], parts[i].weights[k], 3)
-                      : memcmp(whole->weights[k], parts[i].weights[k],
-                               sizeof(whole->weights[k])) == 0);
+                      : check_same(whole->weights[k], parts[i].weights[k],
+                                   sizeof(whole->weights[k])));
         free(parts[i].ranks.data);
     }
     lam_thread_group_destroy(group);

@@ -25,8 +25,8 @@ int main(void)
     CHECK_NEAR(out[2], 3, 0);
     CHECK_NEAR(out[3], 0, 0);
     lam_cells_of_mask(mask, 3, 5, out, 3, 5);
-    CHECK(memcmp(out, mask, sizeof(mask)) == 0);
+    CHECK(check_same(out, mask, sizeof(mask)));
     lam_cells_spread(cells, 2, 2, out, 3, 5);
-    CHECK(memcmp(out, spread, sizeof(spread)) == 0);
+    CHECK(check_same(out, spread, sizeof(spread)));
     return check_done();
 }

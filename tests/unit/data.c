@@ -53,13 +53,13 @@ static void test_resume(void)
     for (int k = 0; k < 8; k++) {
         loader = open_at(d, 5, k);
         CHECK_INT(lam_loader_next(loader, image, mask), LAM_OK);
-        CHECK(memcmp(image, images[k], sizeof(image)) == 0);
-        CHECK(memcmp(mask, masks[k], sizeof(mask)) == 0);
+        CHECK(check_same(image, images[k], sizeof(image)));
+        CHECK(check_same(mask, masks[k], sizeof(mask)));
         lam_loader_close(loader);
     }
     loader = open_at(d, 6, 0);
     CHECK_INT(lam_loader_next(loader, image, mask), LAM_OK);
-    CHECK(memcmp(image, images[0], sizeof(image)) != 0);
+    CHECK(!check_same(image, images[0], sizeof(image)));
     lam_loader_close(loader);
     for (int k = 0; k < 20; k++)
         lam_loader_close(open_at(d, 6, k));

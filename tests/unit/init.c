@@ -92,7 +92,7 @@ static void test_seed(void)
     w.scale = 1.0;
     CHECK_INT(lam_init_weight(&ctx, &w, 5, values), LAM_OK);
     CHECK_INT(lam_init_weight(&ctx, &w, 5, again), LAM_OK);
-    CHECK(memcmp(values, again, 100 * sizeof(*values)) == 0);
+    CHECK(check_same(values, again, 100 * sizeof(*values)));
     CHECK_INT(lam_init_weight(&ctx, &w, 6, again), LAM_OK);
     CHECK(values[0] != again[0] && values[99] != again[99]);
 }
@@ -127,9 +127,9 @@ static void test_icnr(void)
     w.group = 4;
     CHECK_INT(lam_init_weight(&ctx, &w, 3, values), LAM_OK);
     for (int k = 0; k < 8; k++)
-        CHECK(memcmp(&values[k * 27], &values[k / 4 * 4 * 27],
-                     27 * sizeof(*values)) == 0);
-    CHECK(memcmp(&values[0], &values[4 * 27], 27 * sizeof(*values)) != 0);
+        CHECK(check_same(&values[k * 27], &values[k / 4 * 4 * 27],
+                         27 * sizeof(*values)));
+    CHECK(!check_same(&values[0], &values[4 * 27], 27 * sizeof(*values)));
 }
 
 static void test_identity(void)

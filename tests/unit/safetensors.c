@@ -103,7 +103,7 @@ static void check_halves(const char *header, const unsigned char bytes[8],
     CHECK_INT(lam_safetensors_skipped(file), 0);
     t = lam_safetensors_find(file, "a");
     CHECK(t && t->shape.dtype == LAM_F32 && t->shape.dim[0] == 4);
-    CHECK(t && memcmp(t->data, wanted, 16) == 0);
+    CHECK(t && check_same(t->data, wanted, 16));
     lam_safetensors_free(file);
 }
 
@@ -145,7 +145,7 @@ static void check_round_trip(void)
     CHECK_STR(lam_safetensors_meta(file, "model"), "a: \"b\"\nc: d");
     found = lam_safetensors_find(file, "conv.weight");
     CHECK(found && found->shape.dim[1] == 3);
-    CHECK(found && memcmp(found->data, a, sizeof(a)) == 0);
+    CHECK(found && check_same(found->data, a, sizeof(a)));
     lam_safetensors_free(file);
     in = fopen(path, "rb");
     size = fread(bytes, 1, sizeof(bytes), in);
