@@ -13,20 +13,21 @@ enum {
     MAX_PARTS = 64
 };
 
-// Work-items of a side of a work-group, 0: not even a small one fits.
-static int side_of(const struct lam_host *host)
+// Whether work-groups of so many work-items a side do.
+static bool fits(const struct lam_host *host, int side)
 {
     const int64_t bytes = host->real == LAM_F64 ? 8 : 4;
+    const int64_t local =
+        DEPTH * (8 * side + 1) * bytes + (3 * MAX_TAPS + 1) * 4;
 
-    for (int side = 16; side >= 8; side /= 2) {
-        const int64_t local =
-            DEPTH * (8 * side + 1) * bytes + (3 * MAX_TAPS + 1) * 4;
+    return side * side <= host->device.max_work_group &&
+           local <= (int64_t)host->device.local_bytes;
+}
 
-        if (side * side <= host->device.max_work_group &&
-            local <= (int64_t)host->device.local_bytes)
-            return side;
-    }
-    return 0;
+// Of a device that 8 fit.
+static int side_of(const struct lam_host *host)
+{
+    return fits(host, 16) ? 16 : 8;
 }
 
 int conv_implicit_score(const struct lam_host *host,
@@ -36,7 +37,7 @@ int conv_implicit_score(const struct lam_host *host,
     const int64_t small = (int64_t)g->k * g->p * g->q;
 
     if (g->r * g->s > MAX_TAPS || big > INT_MAX || small > INT_MAX ||
-        side_of(host) == 0)
+        !fits(host, 8))
         return 0;
     if (host->device.kind != LAM_DEVICE_GPU)
         // Never taken on a processor, but checked there on small images.

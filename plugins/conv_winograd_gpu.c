@@ -31,14 +31,12 @@ static int round_up(int64_t a, int64_t b)
     return (int)((a + b - 1) / b * b);
 }
 
-// 0: not even a small one fits.
-static int side_of(const struct lam_host *host, int each)
+// Whether work-groups of so many work-items a side do, each with each * each
+// results.
+static bool fits(const struct lam_host *host, int side, int each)
 {
-    for (int side = 16; side >= 8; side /= 2)
-        if (side * side <= host->device.max_work_group &&
-            4 * DEPTH * 2 * (side * each + 1) <= host->device.local_bytes)
-            return side;
-    return 0;
+    return side * side <= host->device.max_work_group &&
+           4 * DEPTH * 2 * (side * each + 1) <= host->device.local_bytes;
 }
 
 static int64_t tiles_of(const struct conv_geometry *g,
@@ -67,9 +65,9 @@ static void choose_cut(const struct lam_host *host,
                         (is_weight ? cut->pass.c >= 128 : cut->tiles >= 1024)
                     ? 8
                     : 4;
-    if (side_of(host, cut->each) == 0)
+    if (!fits(host, 8, cut->each))
         cut->each = 4;
-    cut->side = side_of(host, cut->each);
+    cut->side = fits(host, 16, cut->each) ? 16 : 8;
     // Padded for the larger group, so that the smaller adds in the same order.
     tile = 16 * cut->each;
     cut->kp = round_up(cut->pass.k, tile);
@@ -126,7 +124,7 @@ int conv_winograd_gpu_score(const struct lam_host *host,
 
     if (host->real != LAM_F32 || g->r != 3 || g->s != 3 || g->sh != 1 ||
         g->sw != 1 || big > INT_MAX || small > INT_MAX ||
-        tiles_of(g, &pass, m) > 1 << 28 || side_of(host, 4) == 0)
+        tiles_of(g, &pass, m) > 1 << 28 || !fits(host, 8, 4))
         return 0;
     if (host->device.kind != LAM_DEVICE_GPU)
         // Never taken on a processor, but checked there on small images.

@@ -226,9 +226,10 @@ static float label(const struct lam_entry *e, int rule, double y, double x)
     if (!e->mask || rule == LAM_SAMPLING_NEAREST || nearest > 1)
         return (float)nearest;
     share = covered(e, y, x);
-    return rule == LAM_SAMPLING_ANY   ? share > 1e-9
-           : rule == LAM_SAMPLING_ALL ? share > 1.0 - 1e-9
-                                      : share >= 0.5;
+    if (rule == LAM_SAMPLING_ANY || rule == LAM_SAMPLING_ALL)
+        return share > (rule == LAM_SAMPLING_ANY ? 1e-9 : 1.0 - 1e-9) ? 1.0f
+                                                                      : 0.0f;
+    return share >= 0.5 ? 1.0f : 0.0f;
 }
 
 void lam_augment_crop(const struct lam_entry *e, const struct lam_intensity *in,

@@ -422,7 +422,7 @@ int lam_dataset_decode(struct lam_dataset *d, struct lam_context *ctx,
     if (e->pixels)
         return LAM_OK;
     if (d->phantom_size || e->mask_path) {
-        e->mask = e->mask ? e->mask : malloc(n);
+        e->mask = e->mask ? e->mask : calloc(n, 1);
         if (!e->mask)
             return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     }

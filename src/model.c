@@ -13,8 +13,8 @@ static const char *const sections[] = {
     "outputs", "loss",     "optimizer",  "train",   "data",   "augment",
     "metrics", "schedule", "regularize", "note",    NULL};
 
-int lam_model_fail(const struct lam_model *model, const struct lam_yaml *at,
-                   const char *format, ...)
+int(lam_model_fail)(const struct lam_model *model, const struct lam_yaml *at,
+                    const char *format, ...)
 {
     char text[800];
     va_list args;

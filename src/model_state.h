@@ -37,6 +37,10 @@ struct lam_model {
 
 int lam_model_fail(const struct lam_model *model, const struct lam_yaml *at,
                    const char *format, ...) LAM_PRINTF(3, 4);
+#ifdef __clang_analyzer__ // as for lam_fail
+#define lam_model_fail(model, at, ...)                                         \
+    (lam_model_fail(model, at, __VA_ARGS__), LAM_EMODEL)
+#endif
 // Applies one override: before blocks are expanded (sections, blocks, layers),
 // and again after, for layers inside blocks.
 int lam_model_set(struct lam_model *model, const char *set, bool is_late);

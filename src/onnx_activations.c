@@ -11,7 +11,7 @@ static int read_activation(struct lam_onnx_importer *m,
         {"Relu", "relu"}, {"Sigmoid", "sigmoid"}, {"Tanh", "tanh"}};
     int i = 0;
 
-    while (strcmp(node->op, names[i][0]) != 0)
+    while (i < 2 && strcmp(node->op, names[i][0]) != 0)
         i++;
     return lam_import_simple(m, node, names[i][1], "%s", "");
 }

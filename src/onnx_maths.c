@@ -64,7 +64,7 @@ static int read_constant_product(struct lam_onnx_importer *m,
     const bool divides = strcmp(node->op, "Div") == 0;
     const int x = lam_import_value(m, node, k);
     struct lam_onnx_tensor *scale;
-    int value, err;
+    int value = -1, err;
 
     if (x < 0)
         return m->ctx->code;
@@ -105,7 +105,7 @@ static int read_constant_product(struct lam_onnx_importer *m,
 static int read_product(struct lam_onnx_importer *m,
                         const struct lam_onnx_node *node)
 {
-    int in[2], value, err;
+    int in[2], value = -1, err;
 
     for (int k = 0; k < 2; k++) {
         const struct lam_onnx_tensor *t = lam_import_constant(m, node, 1 - k);
@@ -142,7 +142,7 @@ static int read_constant_sum(struct lam_onnx_importer *m,
     const float sign = takes && k == 0 ? -1.0f : 1.0f;
     const int x = lam_import_value(m, node, k);
     struct lam_onnx_tensor *shift = NULL;
-    int value, err;
+    int value = -1, err;
 
     if (x < 0)
         return m->ctx->code;
@@ -181,7 +181,7 @@ static int add_up(struct lam_onnx_importer *m, const struct lam_onnx_node *from,
 static int read_sum(struct lam_onnx_importer *m,
                     const struct lam_onnx_node *node)
 {
-    int value, err;
+    int value = -1, err;
 
     if (node->n_in < 1 || node->n_in > LAM_MAX_IN)
         return lam_import_fail(m, node, "%d inputs, 1 to %d are supported",
@@ -224,7 +224,7 @@ int lam_import_sum_stack(struct lam_onnx_importer *m,
                          const struct lam_onnx_node *concat,
                          const struct lam_onnx_node *sum)
 {
-    int value, err = add_up(m, concat, sum, "", &value);
+    int value = -1, err = add_up(m, concat, sum, "", &value);
 
     if (!err)
         err = lam_import_define(m, concat->out[0], NULL, value);

@@ -80,7 +80,7 @@ static int compare(struct lam_selftest *test, const struct optimizer_run *run,
                    int real)
 {
     const double limit = real == LAM_F64 ? 1e-12 : 2e-6;
-    double got[N_WEIGHTS];
+    double got[N_WEIGHTS] = {0};
     const int err = read_doubles(run->buffers[0], real, got);
 
     for (int i = 0; i < N_WEIGHTS && !err; i++)

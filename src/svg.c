@@ -105,9 +105,11 @@ static void widen(struct axis *a, double v)
 static void draw_axis(FILE *out, const struct axis *a, bool is_below,
                       double across_from, double across_to)
 {
-    for (double v = ceil(a->low / a->step - 1e-9) * a->step;
-         v <= a->high + 1e-9 * a->step; v += a->step) {
-        const double at = place(a, v);
+    const double first = ceil(a->low / a->step - 1e-9);
+    const int n = (int)(floor(a->high / a->step + 1e-9) - first);
+
+    for (int i = 0; i <= n; i++) {
+        const double v = (first + i) * a->step, at = place(a, v);
         char label[32];
 
         snprintf(label, sizeof(label), "%.4g", fabs(v) < 1e-12 ? 0.0 : v);

@@ -26,12 +26,16 @@ static bool read_row(struct lam_trainer *t, int i, struct row *row)
                  !lam_parse_int(settings[k].value, &row->epoch))
             row->epoch = -1;
     }
-    if (n >= 0 && (!row->set || !row->value || row->epoch < 0))
+    if (n < 0)
+        return false;
+    if (!row->set || !row->value || row->epoch < 0) {
         lam_fail(t->ctx, LAM_EMODEL,
                  "schedule: row %d: wanted {epoch: N, set: LOSS.PARAMETER, "
                  "value: V} or {epoch: N, set: crop, value: SIDE}",
                  i + 1);
-    return n >= 0 && !t->ctx->code;
+        return false;
+    }
+    return !t->ctx->code;
 }
 
 static bool is_crop(const struct row *row)

@@ -262,16 +262,17 @@ static bool may_be_micro(const struct lam_trainer *t, int m)
 {
     const int n = t->ranks ? t->ranks->place.size : 1;
 
-    return t->config.batch % m == 0 && t->config.batch / m >= n &&
+    return t->config.batch % m == 0 && (int64_t)n * m <= t->config.batch &&
            lam_ranks_sharing(t, m) > 0;
 }
 
 // The largest up to m that may be one; 0: none.
 static int largest_micro(const struct lam_trainer *t, int m)
 {
-    while (m > 0 && !may_be_micro(t, m))
-        m--;
-    return m;
+    for (; m > 0; m--)
+        if (may_be_micro(t, m))
+            return m;
+    return 0;
 }
 
 // micro_batch 0: no size of one serves.
@@ -339,12 +340,11 @@ static int first_micro_batch(struct lam_trainer *t, int *first)
 static int open_session(struct lam_trainer *t)
 {
     char problem[sizeof(t->ctx->error)];
-    int first, next, err = first_micro_batch(t, &first);
+    int m, next, err = first_micro_batch(t, &m);
 
     if (err)
         return err;
-    err = LAM_EMEMORY;
-    for (int m = first; m >= 1 && err == LAM_EMEMORY; m = next) {
+    for (;; m = next) {
         next = largest_micro(t, m - 1);
         err = try_micro_batch(t, m);
         if (err != LAM_EMEMORY || !next)

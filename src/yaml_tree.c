@@ -79,7 +79,7 @@ bool lam_yaml_put(struct lam_yaml *parent, const char *key,
         return false;
     }
     for (int i = 0; key && i < parent->n_items; i++)
-        if (strcmp(parent->items[i]->key, copy) == 0) {
+        if (parent->items[i]->key && strcmp(parent->items[i]->key, copy) == 0) {
             lam_yaml_free(parent->items[i]);
             parent->items[i] = item;
             return true;

@@ -141,7 +141,7 @@ static int print_memory(struct lam_json *json, const struct blueprint *b,
 
 static int print_all(struct blueprint *b, int batch, bool is_json)
 {
-    struct lam_json document, *json = is_json ? &document : NULL;
+    struct lam_json document = {0}, *json = is_json ? &document : NULL;
     int err;
 
     if (json) {

@@ -205,7 +205,7 @@ static void plan_json(const struct lam_train_plan *p)
 static int plan(struct lam_context *ctx, struct lam_train_options *o,
                 bool is_json)
 {
-    struct lam_train_plan p;
+    struct lam_train_plan p = {0};
     int err;
 
     if (o->ranks || (o->device && strchr(o->device, ',')))
@@ -215,6 +215,7 @@ static int plan(struct lam_context *ctx, struct lam_train_options *o,
     o->plan = &p;
     if (!err)
         err = lam_train(ctx, o);
+    o->plan = NULL;
     if (!err && is_json)
         plan_json(&p);
     else if (!err)

@@ -132,7 +132,7 @@ static void print_summary(const struct problems *p, struct lam_dataset *d,
 
 int data_check(struct lam_context *ctx, const char *path, bool is_json)
 {
-    struct lam_json document;
+    struct lam_json document = {0};
     struct problems problems = {.json = is_json ? &document : NULL};
     struct image_stats *stats;
     struct lam_dataset *d;
@@ -294,7 +294,7 @@ static int print_intensity(struct lam_dataset *d, struct lam_json *json)
 
 int data_stats(struct lam_context *ctx, const char *path, bool is_json)
 {
-    struct lam_json document, *json = is_json ? &document : NULL;
+    struct lam_json document = {0}, *json = is_json ? &document : NULL;
     struct lam_dataset *d;
     int err = lam_dataset_open(ctx, path, &d);
 

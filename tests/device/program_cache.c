@@ -93,7 +93,7 @@ static int list(char paths[2][300])
 static char *read_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
-    char *data = malloc(1 << 20);
+    char *data = calloc(1, 1 << 20);
 
     *size = file && data ? fread(data, 1, 1 << 20, file) : 0;
     if (file)
@@ -140,7 +140,12 @@ static void check_damage(char paths[2][300])
                      read_file(paths[1], &sizes[1])};
     int hits = 0, n_loaded = 0, n_healed = 0;
 
-    CHECK(sizes[0] > 100 && sizes[1] > 100);
+    CHECK(data[0] && data[1] && sizes[0] > 100 && sizes[1] > 100);
+    if (!data[0] || !data[1]) {
+        free(data[0]);
+        free(data[1]);
+        return;
+    }
     CHECK_INT(lam_queue_open(&ctx, &open, &q), LAM_OK);
     CHECK(loads(q, paths[0]));
     // One bit of each of the first bytes, the header, and of 100 others.

@@ -109,8 +109,9 @@ static void check_back(void)
     struct lam_zoomed z;
     struct lam_map map;
 
-    for (int i = 0; i < SIDE * SIDE; i++)
-        image[i] = (float)(3 * (i / SIDE) + i % SIDE);
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            image[y * SIDE + x] = (float)(3 * y + x);
     for (s.coordinates = 0; s.coordinates < 2; s.coordinates++) {
         CHECK(lam_zoom_out(image, SIDE, SIDE, &s, &z));
         CHECK_INT(z.height, SIDE / 2);

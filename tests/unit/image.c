@@ -47,7 +47,7 @@ static void check_pnm(const char *header, const char *data, size_t size, int k,
     const size_t n = strlen(header);
     int pixel;
 
-    memcpy(bytes, header, n);
+    snprintf((char *)bytes, sizeof(bytes), "%s", header);
     memcpy(bytes + n, data, size);
     save(bytes, n + size);
     CHECK_INT(read_pixel((size_t)k, &pixel), wanted < 0 ? LAM_EDATA : LAM_OK);
@@ -90,13 +90,15 @@ static size_t add_chunk(size_t at, const char *type, const unsigned char *data,
 static size_t make_png(int width, int height, const unsigned char *raw,
                        size_t size)
 {
+    static const unsigned char magic[8] = {0x89, 'P',  'N',  'G',
+                                           '\r', '\n', 0x1A, '\n'};
     const unsigned char header[13] = {
         0, 0, 0, (unsigned char)width, 0, 0, 0, (unsigned char)height, 16};
     unsigned char packed[4096];
     uLongf n = sizeof(packed);
     size_t at = 8;
 
-    memcpy(bytes, "\x89PNG\r\n\x1A\n", 8);
+    memcpy(bytes, magic, sizeof(magic));
     CHECK_INT(compress(packed, &n, raw, size), Z_OK);
     at = add_chunk(at, "IHDR", header, 13);
     at = add_chunk(at, "IDAT", packed, n / 2);
