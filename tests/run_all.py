@@ -3,7 +3,8 @@
 
 meson's tests count one each, the cases of `lamina selftest` and of the training
 tests one each. A device is required: without one they fail. --long takes more
-shapes, more kills and devices with other limits. ONNX's node tests that lamina
+shapes, more kills and devices with other limits, and looks at the code itself:
+sanitizers, fuzzing, clang-tidy, cppcheck, coverage. ONNX's node tests that lamina
 cannot express are the skipped ones, each printed with its reason. Ends with the
 plain line "N passed, N failed, N skipped".
 """
@@ -100,5 +101,8 @@ if is_long:
     counted([sys.executable, root / "tests/long/mutants.py", build])
     counted([sys.executable, root / "tests/long/sanitize.py"])
     counted([sys.executable, root / "tests/long/fuzz.py"])
+    counted([sys.executable, root / "tests/lint/static.py", build])
+    # Runs all that is above but for this part once more.
+    counted([sys.executable, root / "tests/long/coverage.py"])
 print(f"{counts[0]} passed, {counts[1]} failed, {counts[2]} skipped")
 sys.exit(counts[1] != 0 or counts[0] == 0)
