@@ -77,7 +77,7 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         "the program.\n";
     const char *device = NULL, *op = NULL, *only = NULL, *exact = NULL;
     const char *batch = NULL, *seed = NULL, *files = NULL;
-    const char *kernels = NULL;
+    const char *kernels = NULL, *timeout = NULL;
     int is_json = 0;
     const struct option_row rows[] = {
         {"--device", "D", "gpu, cpu, a number or part of a name", NULL, &device,
@@ -96,6 +96,8 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
          &is_tiny, NULL, NULL, NULL},
         {"--kernels", "FILE", "write which kernels were enqueued", NULL,
          &kernels, NULL, NULL},
+        {"--timeout", "S", "give a hung device up after S seconds (300)", NULL,
+         &timeout, NULL, NULL},
         {"--verbose", NULL, "name every case (-v)", &is_verbose, NULL, NULL,
          NULL},
         {"--json", NULL, "for programs: the cases that fail, with -v all",
@@ -119,6 +121,10 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
             return lam_fail(ctx, LAM_EUSAGE, "--case takes a whole number");
         test.only_case = (int)n;
     }
+    if (timeout && (!lam_parse_real(timeout, &options.timeout_s) ||
+                    options.timeout_s <= 0))
+        return lam_fail(ctx, LAM_EUSAGE,
+                        "--timeout is '%s', wanted seconds above 0", timeout);
     options.device = device;
     options.profile = kernels != NULL;
     options.guard = getenv("LAM_GUARD");
