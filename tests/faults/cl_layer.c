@@ -2,38 +2,56 @@
 // makes one call fail and counts what is alive. By the environment:
 //
 //   CLF_AT=N         the N-th call fails, from 1; none without
+//   CLF_PLACE=HASH   counted are only the calls of this place
 //   CLF_CODE=C       with this error (-5)
 //   CLF_LASTING=1    and so does every call after it
 //   CLF_LATE=1       where the call asks how a command ended, that has failed
-//   CLF_LOG=FILE     a line a call, " FAULT" behind its name where it was made
-//                    to fail, and at exit "live CONTEXTS QUEUES BUFFERS
-//                    PROGRAMS KERNELS EVENTS"
+//   CLF_LOG=FILE     a line a call: its name, its place, its end of the place,
+//                    " FAULT" where it was made to fail; at exit "live CONTEXTS
+//                    QUEUES BUFFERS PROGRAMS KERNELS EVENTS"
+//
+// A place is a hash of the call's stack; its end one of the call and the four
+// functions that led to it. They are the same in each run of a build, since
+// code is counted from the start of its file.
 //
 // Retaining and releasing is counted but never fails. A question for the state
 // of a command waits for its end, so that equal runs make equal calls.
+#define _GNU_SOURCE // place.h
 #include <CL/cl_layer.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cl_built.h"
+#include "place.h"
+
 enum { CONTEXTS, QUEUES, BUFFERS, PROGRAMS, KERNELS, EVENTS, N_KINDS };
 
 static const struct _cl_icd_dispatch *next;
 static struct _cl_icd_dispatch dispatch;
 static atomic_long n_calls, live[N_KINDS];
+static atomic_bool is_down; // CLF_LASTING, and it has begun
 static long at;
+static uint64_t at_place;
 static cl_int code = -5;
 static bool is_lasting, is_late;
 static FILE *out;
 
 static bool fails(const char *name)
 {
-    const long n = ++n_calls;
-    const bool is_hit = at > 0 && (is_lasting ? n >= at : n == at);
+    const struct place place =
+        out || at_place ? find_place(name, &n_calls, 5) : (struct place){0};
+    bool is_hit = false;
 
+    if (!at_place || place.whole == at_place)
+        is_hit = ++n_calls == at;
+    if (is_hit && is_lasting)
+        is_down = true;
+    is_hit = is_hit || is_down;
     if (out) {
-        fprintf(out, "%s%s\n", name, is_hit ? " FAULT" : "");
+        fprintf(out, "%s %llx %llx%s\n", name, (unsigned long long)place.whole,
+                (unsigned long long)place.end, is_hit ? " FAULT" : "");
         fflush(out);
     }
     return is_hit;
@@ -81,11 +99,11 @@ CALL(clGetMemObjectInfo,
 CALL(clGetProgramInfo,
      (cl_program p, cl_program_info what, size_t size, void *value,
       size_t *used),
-     (p, what, size, value, used))
+     (built_of(p), what, size, value, used))
 CALL(clGetProgramBuildInfo,
      (cl_program p, cl_device_id d, cl_program_build_info what, size_t size,
       void *value, size_t *used),
-     (p, d, what, size, value, used))
+     (built_of(p), d, what, size, value, used))
 CALL(clGetKernelWorkGroupInfo,
      (cl_kernel k, cl_device_id d, cl_kernel_work_group_info what, size_t size,
       void *value, size_t *used),
@@ -94,15 +112,20 @@ CALL(clGetEventProfilingInfo,
      (cl_event e, cl_profiling_info what, size_t size, void *value,
       size_t *used),
      (e, what, size, value, used))
-CALL(clBuildProgram,
-     (cl_program p, cl_uint n, const cl_device_id *devices, const char *options,
-      void(CL_CALLBACK *done)(cl_program, void *), void *data),
-     (p, n, devices, options, done, data))
 CALL(clSetKernelArg, (cl_kernel k, cl_uint i, size_t size, const void *value),
      (k, i, size, value))
 CALL(clFlush, (cl_command_queue q), (q))
 CALL(clFinish, (cl_command_queue q), (q))
 CALL(clWaitForEvents, (cl_uint n, const cl_event *events), (n, events))
+
+static cl_int CL_API_CALL my_clBuildProgram(
+    cl_program p, cl_uint n, const cl_device_id *devices, const char *options,
+    void(CL_CALLBACK *done)(cl_program, void *), void *data)
+{
+    return fails("clBuildProgram")
+               ? code
+               : built_build(p, n, devices, options, done, data);
+}
 
 static cl_int CL_API_CALL my_clGetEventInfo(cl_event e, cl_event_info what,
                                             size_t size, void *value,
@@ -183,17 +206,47 @@ CREATE(cl_mem, clCreateBuffer, BUFFERS,
        (cl_context c, cl_mem_flags flags, size_t size, void *from,
         cl_int *error),
        (c, flags, size, from, error))
-CREATE(cl_program, clCreateProgramWithSource, PROGRAMS,
-       (cl_context c, cl_uint n, const char **texts, const size_t *sizes,
-        cl_int *error),
-       (c, n, texts, sizes, error))
 CREATE(cl_program, clCreateProgramWithBinary, PROGRAMS,
        (cl_context c, cl_uint n, const cl_device_id *devices,
         const size_t *sizes, const unsigned char **binaries, cl_int *states,
         cl_int *error),
        (c, n, devices, sizes, binaries, states, error))
 CREATE(cl_kernel, clCreateKernel, KERNELS,
-       (cl_program p, const char *name, cl_int *error), (p, name, error))
+       (cl_program p, const char *name, cl_int *error),
+       (built_of(p), name, error))
+
+static cl_program CL_API_CALL my_clCreateProgramWithSource(cl_context c,
+                                                           cl_uint n,
+                                                           const char **texts,
+                                                           const size_t *sizes,
+                                                           cl_int *error)
+{
+    cl_program made = NULL;
+
+    if (fails("clCreateProgramWithSource")) {
+        if (error)
+            *error = code;
+        return NULL;
+    }
+    made = next->clCreateProgramWithSource(c, n, texts, sizes, error);
+    live[PROGRAMS] += made != NULL;
+    built_add(made, c, n, texts, sizes);
+    return made;
+}
+
+static cl_int CL_API_CALL my_clRetainProgram(cl_program p)
+{
+    live[PROGRAMS]++;
+    built_count(p, 1);
+    return next->clRetainProgram(p);
+}
+
+static cl_int CL_API_CALL my_clReleaseProgram(cl_program p)
+{
+    live[PROGRAMS]--;
+    built_count(p, -1);
+    return next->clReleaseProgram(p);
+}
 
 #define COUNT(what, type, kind, change)                                        \
     static cl_int CL_API_CALL my_cl##what(type object)                         \
@@ -208,8 +261,6 @@ COUNT(RetainCommandQueue, cl_command_queue, QUEUES, 1)
 COUNT(ReleaseCommandQueue, cl_command_queue, QUEUES, -1)
 COUNT(RetainMemObject, cl_mem, BUFFERS, 1)
 COUNT(ReleaseMemObject, cl_mem, BUFFERS, -1)
-COUNT(RetainProgram, cl_program, PROGRAMS, 1)
-COUNT(ReleaseProgram, cl_program, PROGRAMS, -1)
 COUNT(RetainKernel, cl_kernel, KERNELS, 1)
 COUNT(ReleaseKernel, cl_kernel, KERNELS, -1)
 COUNT(RetainEvent, cl_event, EVENTS, 1)
@@ -220,6 +271,8 @@ static void read_environment(void)
     const char *value = getenv("CLF_AT");
 
     at = value ? atol(value) : 0;
+    value = getenv("CLF_PLACE");
+    at_place = value ? strtoull(value, NULL, 16) : 0;
     value = getenv("CLF_CODE");
     code = value ? atoi(value) : -5;
     is_lasting = getenv("CLF_LASTING") != NULL;
@@ -294,6 +347,7 @@ clInitLayer(cl_uint n, const struct _cl_icd_dispatch *target, cl_uint *n_mine,
     TAKE(clReleaseEvent);
 #undef TAKE
     read_environment();
+    built_start(next, getenv("CLF_BUILT"));
     atexit(at_exit);
     *n_mine = sizeof(dispatch) / sizeof(dispatch.clGetPlatformIDs);
     *mine = &dispatch;

@@ -15,6 +15,10 @@ lamina = build / "tools" / "lamina"
 layer = build / "tests" / "faults" / "libcl_layer.so"
 folder = pathlib.Path(tempfile.mkdtemp(prefix="lamina-"))
 atexit.register(shutil.rmtree, folder, True)
+# Read by the layer: programs are compiled in the first run of a script only.
+built = folder / "built"
+built.mkdir()
+os.environ["CLF_BUILT"] = str(built)
 counts = [0, 0, 0]
 
 TINY = """format: 1

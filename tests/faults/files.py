@@ -15,7 +15,7 @@ import resource
 import shutil
 import subprocess
 
-from common import DATA, build, check, done, folder, is_long, lamina, \
+from common import DATA, build, check, done, folder, is_long, lamina, layer, \
     name_of, run, sentence, tiny
 
 program = build / "tests" / "faults" / "lamina_faulty"
@@ -50,7 +50,7 @@ def attempt(verb, n, is_lasting):
     more = {"FAULT_LASTING": 1} if is_lasting else {}
     end, text = run(*VERBS[verb], program=program, cwd=place, FAULT_FILE=n,
                     FAULT_LOG=place / "log", XDG_CACHE_HOME=place / "cache",
-                    **more)
+                    OPENCL_LAYERS=layer, **more)
     count, hit = (place / "log").read_text().split() \
         if (place / "log").exists() else (0, "unknown")
     kept = digest(place / "run/last.safetensors")
