@@ -103,22 +103,26 @@ static bool take(struct lam_context *ctx, const struct lam_node *node,
 
 // Whether the node is what the words ask for: those of the kept layer beside
 // anything, those of the other one beside defaults.
-static bool node_fits(struct lam_context *ctx, const struct lam_node *node,
-                      const char *words, bool is_kept, struct match *m)
+static int node_fits(struct lam_context *ctx, const struct lam_node *node,
+                     const char *words, bool is_kept, struct match *m,
+                     bool *fits)
 {
     const struct lam_layer_type *type = node->layer.type;
     void *config = calloc(1, type->config_size ? type->config_size : 1);
-    bool fits = config != NULL;
 
-    if (fits && is_kept)
+    *fits = config != NULL;
+    if (!config)
+        return lam_fail(ctx, LAM_EMEMORY, "out of memory");
+    if (is_kept)
         memcpy(config, node->layer.config, type->config_size);
-    else if (fits)
-        fits = lam_params_fill(ctx, node->name, type->params, config,
-                               type->config_size, NULL, 0) == LAM_OK;
-    fits = fits && take(ctx, node, words, config, m) &&
-           memcmp(config, node->layer.config, type->config_size) == 0;
+    else
+        *fits = lam_params_fill(ctx, node->name, type->params, config,
+                                type->config_size, NULL, 0) == LAM_OK;
+    *fits = *fits && take(ctx, node, words, config, m) &&
+            memcmp(config, node->layer.config, type->config_size) == 0;
+    lam_error_clear(ctx); // what does not fit is no error
     free(config);
-    return fits;
+    return LAM_OK;
 }
 
 static bool read_numbers(const struct lam_node *other, const char *words,
@@ -143,33 +147,37 @@ static bool read_numbers(const struct lam_node *other, const char *words,
     return true;
 }
 
-static bool rule_holds(const struct lam_graph *graph, struct match *m)
+static int rule_holds(const struct lam_graph *graph, struct match *m,
+                      bool *holds)
 {
     const struct lam_fusion *rule = m->rule;
     const struct lam_node *first = &graph->nodes[m->first];
     const struct lam_node *second = &graph->nodes[m->second];
     const struct lam_node *kept = rule->kept ? second : first;
     const struct lam_node *other = rule->kept ? first : second;
-    bool holds = true;
     struct word w;
+    int err = LAM_OK;
 
+    *holds = false;
     if (strcmp(first->layer.type->name, rule->first) != 0 ||
         strcmp(second->layer.type->name, rule->second) != 0 ||
         (graph->training && !rule->in_training) ||
         !lam_registry_layer(graph->registry, rule->into) ||
         (rule->weights && (first->merge || second->merge)) ||
         (!rule->weights && other->shapes.n_weight > 0))
-        return false;
+        return LAM_OK;
+    *holds = true;
     m->n_settings = 0;
-    for (int i = 0; i < kept->n_settings && holds; i++)
-        holds = put_setting(m, kept->settings[i].key, kept->settings[i].value);
-    for (const char *at = rule->adds; holds && at && (at = next_word(at, &w));)
-        holds = put_setting(m, w.key, w.value);
-    holds = holds && node_fits(graph->ctx, kept, rule->needs, true, m) &&
-            node_fits(graph->ctx, other, rule->other, false, m) &&
-            read_numbers(other, rule->reads, m->reads);
-    lam_error_clear(graph->ctx);
-    return holds;
+    for (int i = 0; i < kept->n_settings && *holds; i++)
+        *holds = put_setting(m, kept->settings[i].key, kept->settings[i].value);
+    for (const char *at = rule->adds; *holds && at && (at = next_word(at, &w));)
+        *holds = put_setting(m, w.key, w.value);
+    if (*holds)
+        err = node_fits(graph->ctx, kept, rule->needs, true, m, holds);
+    if (!err && *holds)
+        err = node_fits(graph->ctx, other, rule->other, false, m, holds);
+    *holds = !err && *holds && read_numbers(other, rule->reads, m->reads);
+    return err;
 }
 
 // The only reader of what node i makes, -1 if there is another or none.
@@ -311,10 +319,13 @@ static int fuse_once(struct lam_graph **graph, int *values, int n, bool *merged)
         m->first = i;
         m->second = only_reader(old, i, values, n);
         for (int r = 0; m->second >= 0 && !err && !*merged; r++) {
+            bool holds;
+
             m->rule = lam_registry_fusion_at(old->registry, r);
             if (!m->rule)
                 break;
-            if (!rule_holds(old, m))
+            err = rule_holds(old, m, &holds);
+            if (err || !holds)
                 continue;
             err = rebuild(old, m, map, &made);
             *merged = !err;

@@ -5,7 +5,12 @@
 //   FAULT_MEMORY=N   the N-th request for memory fails, from 1
 //   FAULT_FILE=N     the N-th change to a file or folder fails: "no space left"
 //   FAULT_LASTING=1  and so do all after it
+//   FAULT_PLACE=HASH counted are only the requests of this place (place.h)
+//   FAULT_PLACES=FILE   a line a request: its name, its place, its end: the
+//   four
+//                    functions that led to it
 //   FAULT_LOG=FILE   at exit "COUNT HIT", HIT the name of what failed first
+#define _GNU_SOURCE // place.h
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,17 +24,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "place.h"
+
 static atomic_long n_calls;
 static long memory_at, file_at;
 static bool is_lasting;
 static const char *hit = "none";
 static const char *log_path;
+static uint64_t at_place;
+static int places = -1; // a file without a buffer: that would ask for memory
+
+// Whether this request is one of those that are counted.
+static bool counts(const char *name)
+{
+    struct place place;
+    char line[96];
+    int size;
+
+    if (!at_place && places < 0)
+        return true;
+    place = find_place(name, NULL, 8);
+    size = snprintf(line, sizeof(line), "%s %llx %llx\n", name,
+                    (unsigned long long)place.whole,
+                    (unsigned long long)place.end);
+    if (places >= 0 && write(places, line, (size_t)size) != size)
+        abort();
+    return !at_place || place.whole == at_place;
+}
 
 static bool fails(long at, const char *name)
 {
     long n;
 
-    if (at <= 0)
+    if (at <= 0 || !counts(name))
         return false;
     n = ++n_calls;
     if (n != at && !(is_lasting && n > at))
@@ -181,10 +208,16 @@ static long number(const char *name)
 
 __attribute__((constructor)) static void start(void)
 {
+    const char *value;
+
     memory_at = number("FAULT_MEMORY");
     file_at = number("FAULT_FILE");
     is_lasting = number("FAULT_LASTING") != 0;
     log_path = getenv("FAULT_LOG");
+    value = getenv("FAULT_PLACE");
+    at_place = value ? strtoull(value, NULL, 16) : 0;
+    value = getenv("FAULT_PLACES");
+    places = value ? open(value, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
     json_set_alloc_funcs(__wrap_malloc, free);
     atexit(at_exit);
 }
