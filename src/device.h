@@ -50,9 +50,10 @@ int lam_queue_open(struct lam_context *ctx,
                    const struct lam_queue_options *options,
                    struct lam_queue **queue);
 void lam_queue_close(struct lam_queue *queue); // NULL is fine
-// Names the layer whose kernels come now, for messages; NULL: none. The name
-// must live until the next call.
-void lam_queue_layer(struct lam_queue *queue, const char *layer);
+// Names the layer whose kernels come now, for messages and times; NULL: none.
+// The name must live until the next call, the pass for good.
+void lam_queue_layer(struct lam_queue *queue, const char *layer,
+                     const char *pass);
 const struct lam_device_row *lam_queue_device(const struct lam_queue *queue);
 struct lam_context *lam_queue_context(const struct lam_queue *queue);
 // What was measured; NULL unless the queue was opened with `tuned`.
@@ -133,6 +134,7 @@ int lam_gemm_plain(struct lam_queue *queue, int real,
 
 struct lam_kernel_time {
     const char *name; // the queue's
+    const char *pass; // of a layer, else ""
     long calls;
     double seconds; // by events
 };
@@ -140,6 +142,9 @@ struct lam_kernel_time {
 // What kernels took, most time first; the number of *rows, which are to free().
 // 0 without profile.
 int lam_queue_times(struct lam_queue *queue, struct lam_kernel_time **rows);
+// The same by layers and passes, calls being kernels.
+int lam_queue_layer_times(struct lam_queue *queue,
+                          struct lam_kernel_time **rows);
 // A line per kernel name, most time first, into a text to free(): calls, total
 // and mean milliseconds, share. "" without profile.
 char *lam_queue_profile(struct lam_queue *queue);

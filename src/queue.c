@@ -1,4 +1,4 @@
-// Opening and closing a device, waits that end, and times per kernel.
+// Opening and closing a device, and waits that end.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,13 +233,7 @@ void lam_queue_close(struct lam_queue *q)
         clReleaseCommandQueue(q->queue);
     if (q->context && !q->is_hung)
         clReleaseContext(q->context);
-    while (q->timings) {
-        struct lam_timing *t = q->timings;
-
-        q->timings = t->next;
-        free(t->name);
-        free(t);
-    }
+    lam_queue_timings_free(q);
     lam_tuning_close(q->tuning);
     free(q);
 }
@@ -339,31 +333,6 @@ int lam_queue_wait(struct lam_queue *q, cl_event event)
     return LAM_OK;
 }
 
-static int collect(struct lam_queue *q)
-{
-    cl_int error = CL_SUCCESS;
-
-    for (int i = 0; i < q->n_pending; i++) {
-        const struct lam_pending *p = &q->pending[i];
-        cl_ulong start = 0, end = 0;
-
-        if (!error)
-            error =
-                clGetEventProfilingInfo(p->event, CL_PROFILING_COMMAND_START,
-                                        sizeof(start), &start, NULL);
-        if (!error)
-            error = clGetEventProfilingInfo(p->event, CL_PROFILING_COMMAND_END,
-                                            sizeof(end), &end, NULL);
-        clReleaseEvent(p->event);
-        if (end > start)
-            p->timing->seconds += 1e-9 * (double)(end - start);
-        p->timing->calls++;
-    }
-    q->n_pending = 0;
-    return error ? lam_fail_cl(q, error, "clGetEventProfilingInfo", "")
-                 : LAM_OK;
-}
-
 int lam_read_test(struct lam_read *read, bool *done)
 {
     cl_int status = CL_COMPLETE, error = CL_SUCCESS;
@@ -394,95 +363,7 @@ int lam_queue_finish(struct lam_queue *q)
     if (error)
         return lam_fail_cl(q, error, "clEnqueueMarkerWithWaitList", "");
     err = lam_queue_wait(q, event);
-    return err ? err : collect(q);
-}
-
-static struct lam_timing *find_timing(struct lam_queue *q, const char *name)
-{
-    struct lam_timing *t;
-
-    for (t = q->timings; t; t = t->next)
-        if (strcmp(t->name, name) == 0)
-            return t;
-    t = calloc(1, sizeof(*t));
-    if (t)
-        t->name = strdup(name);
-    if (!t || !t->name) {
-        free(t);
-        return NULL;
-    }
-    t->next = q->timings;
-    q->timings = t;
-    return t;
-}
-
-// Events are taken in often: some drivers slow down with each one alive.
-int lam_queue_track(struct lam_queue *q, const char *name, cl_event event)
-{
-    struct lam_timing *timing;
-
-    if (!event)
-        return LAM_OK;
-    timing = find_timing(q, name);
-    if (!timing) {
-        clReleaseEvent(event);
-        return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
-    }
-    q->pending[q->n_pending++] = (struct lam_pending){event, timing};
-    if (q->n_pending < (int)(sizeof(q->pending) / sizeof(q->pending[0])))
-        return LAM_OK;
-    return lam_queue_finish(q);
-}
-
-static int compare_seconds(const void *a, const void *b)
-{
-    const struct lam_kernel_time *x = a, *y = b;
-
-    if (x->seconds != y->seconds)
-        return x->seconds < y->seconds ? 1 : -1;
-    return strcmp(x->name, y->name);
-}
-
-int lam_queue_times(struct lam_queue *q, struct lam_kernel_time **rows)
-{
-    int n = 0;
-
-    if (q->n_pending > 0 && !q->is_lost)
-        lam_queue_finish(q);
-    for (struct lam_timing *t = q->timings; t; t = t->next)
-        n++;
-    *rows = calloc((size_t)n + 1, sizeof(**rows));
-    if (!*rows)
-        return 0;
-    n = 0;
-    for (struct lam_timing *t = q->timings; t; t = t->next)
-        if (t->calls)
-            (*rows)[n++] =
-                (struct lam_kernel_time){t->name, t->calls, t->seconds};
-    qsort(*rows, (size_t)n, sizeof(**rows), compare_seconds);
-    return n;
-}
-
-char *lam_queue_profile(struct lam_queue *q)
-{
-    struct lam_kernel_time *rows;
-    const int n = lam_queue_times(q, &rows);
-    double total = 0.0;
-    size_t size = 0;
-    char *text = NULL;
-    FILE *out = open_memstream(&text, &size);
-
-    for (int i = 0; i < n; i++)
-        total += rows[i].seconds;
-    for (int i = 0; out && i < n; i++)
-        fprintf(out, "%-28s %7ld calls %10.2f ms %9.3f ms each %5.1f %%\n",
-                rows[i].name, rows[i].calls, 1e3 * rows[i].seconds,
-                1e3 * rows[i].seconds / (double)rows[i].calls,
-                total > 0.0 ? 100.0 * rows[i].seconds / total : 0.0);
-    free(rows);
-    if (out)
-        fclose(out);
-    return text;
+    return err ? err : lam_queue_collect(q);
 }
 
 void lam_queue_built(const struct lam_queue *q, int *programs, int *hits,

@@ -1,6 +1,6 @@
 // queue.h - inside of an opened device, for the files that talk to OpenCL:
-// device.c, queue.c, buffer.c, kernel.c, program_cache.c, gemm.c, gemm_cpu.c,
-// host.c, watchdog.c. No one else includes it.
+// device.c, queue.c, buffer.c, kernel.c, profile.c, program_cache.c, gemm.c,
+// gemm_cpu.c, host.c, watchdog.c. No one else includes it.
 #ifndef LAM_QUEUE_H
 #define LAM_QUEUE_H
 
@@ -21,6 +21,7 @@ struct lam_found {
 // Time spent under one name.
 struct lam_timing {
     char *name;
+    const char *pass; // of a layer; ""
     double seconds;
     long calls;
     struct lam_timing *next;
@@ -38,7 +39,7 @@ struct lam_kernel {
 
 struct lam_pending {
     cl_event event;
-    struct lam_timing *timing;
+    struct lam_timing *timing, *layer; // layer NULL: it is of none
 };
 
 // Tile sizes and kernels of lam_gemm_cpu; tile NULL: none yet.
@@ -81,7 +82,7 @@ struct lam_queue {
     bool uses_clblast;                // for products, see gemm.c
     bool is_gemm_set;                 // CLBlast knows what `gemm` says
     char gemm[1024];                  // its parameters, see lam_gemm_use
-    struct lam_timing *timings;
+    struct lam_timing *timings, *layer_timings;
     struct lam_pending pending[256];
     int n_pending;
 };
@@ -116,6 +117,12 @@ int lam_watchdog_open(struct lam_queue *queue);
 void lam_watchdog_close(struct lam_queue *queue);
 // Adds the time of an event to a name, later. NULL, without profile: nothing.
 int lam_queue_track(struct lam_queue *queue, const char *name, cl_event event);
+// All that was enqueued has ended: reads the times of what was tracked.
+int lam_queue_collect(struct lam_queue *queue);
+void lam_queue_timings_free(struct lam_queue *queue);
+// The layer whose kernels come now, and its pass; NULL: of none.
+const char *lam_queue_layer_now(const struct lam_queue *queue,
+                                const char **pass);
 double lam_queue_now(void); // seconds of a steady clock
 // For a wait that looks often: the seconds since *seen, which becomes now, if
 // they are so many that the process itself was stopped meanwhile (Ctrl-Z, a

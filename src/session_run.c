@@ -57,16 +57,17 @@ int lam_session_write_grad(struct lam_session *s, const void *src)
     return lam_buffer_write(buffer, 0, lam_shape_bytes(&v->shape), src);
 }
 
-static int call_run(struct lam_session *s, int i, struct lam_io *io)
+static int call_run(struct lam_session *s, int i, struct lam_io *io,
+                    const char *pass)
 {
     struct lam_node *node = &s->graph->nodes[i];
     const struct lam_variant *v = s->plan->nodes[i].taken[LAM_PASS_RUN].variant;
     int err;
 
-    lam_queue_layer(s->queue, node->name);
+    lam_queue_layer(s->queue, node->name, pass);
     err =
         v ? v->run(&node->layer, io) : node->layer.type->run(&node->layer, io);
-    lam_queue_layer(s->queue, NULL);
+    lam_queue_layer(s->queue, NULL, NULL);
     if (err)
         lam_fail(s->ctx, err, "%s: its forward run failed", node->name);
     return err;
@@ -124,7 +125,7 @@ static int run_node(struct lam_session *s, int i, uint64_t seed)
 
     lam_session_io(s, i, LAM_PASS_RUN, &io);
     io.seed = lam_rng_hash(seed, node->name);
-    err = call_run(s, i, &io);
+    err = call_run(s, i, &io, "run");
     for (int k = 0; k < node->shapes.n_out && !err; k++)
         if (s->plan->half[node->out[k]] >= 0)
             err = narrow(s, s->plan->half[node->out[k]], &s->tensors[i].out[k],
@@ -191,7 +192,7 @@ static int run_again(struct lam_session *s, int i)
         io.out = &s->tensors[producer].again;
         io.scratch = (struct lam_tensor){0};
         io.again = 1;
-        err = call_run(s, producer, &io);
+        err = call_run(s, producer, &io, "again");
     }
     return err;
 }
@@ -262,18 +263,27 @@ static int call_backward(struct lam_session *s, int i, struct lam_io *io)
     if (weight && wants_weight) {
         io->d_in = none;
         io->persist = lam_session_persist(s, i, LAM_PASS_BACKWARD_WEIGHT);
+        lam_queue_layer(s->queue, node->name, "weight");
         err = weight->run(&node->layer, io);
     }
     if (!err && data && wants_data) {
         io->d_in = d_in;
         io->d_weight = none;
         io->persist = lam_session_persist(s, i, LAM_PASS_BACKWARD_DATA);
+        lam_queue_layer(s->queue, node->name, "data");
         err = data->run(&node->layer, io);
     }
     io->d_in = data ? none : d_in;
     io->d_weight = weight ? none : d_weight;
-    if (!err && ((!data && wants_data) || (!weight && wants_weight)))
+    wants_data &= !data;
+    wants_weight &= !weight;
+    if (!err && (wants_data || wants_weight)) {
+        lam_queue_layer(s->queue, node->name,
+                        wants_data && wants_weight ? "backward"
+                        : wants_data               ? "data"
+                                                   : "weight");
         err = node->layer.type->backward(&node->layer, io);
+    }
     io->d_in = d_in;
     io->d_weight = d_weight;
     return err;
@@ -296,9 +306,8 @@ static int backward_node(struct lam_session *s, int i, bool first)
         if (d_weight[k].buffer && np->weight_sum[k] >= 0)
             d_weight[k].buffer =
                 s->slots[s->plan->tenants[np->weight_sum[k]].slot];
-    lam_queue_layer(s->queue, node->name);
     err = call_backward(s, i, &io);
-    lam_queue_layer(s->queue, NULL);
+    lam_queue_layer(s->queue, NULL, NULL);
     for (int k = 0; k < io.n_weight && !err && !first; k++)
         if (d_weight[k].buffer != t->d_weight[k].buffer)
             err = lam_session_add(s, &t->d_weight[k], &d_weight[k], 1.0);

@@ -14,7 +14,7 @@ struct lam_watchdog {
         char kernel[80], layer[80];
     } trail[N_TRAIL]; // since the last wait, the newest before `at`
     int at;
-    const char *layer; // whose kernels come now
+    const char *layer, *pass; // whose kernels come now
     struct lam_queue *queue;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -78,9 +78,16 @@ void lam_queue_ended(struct lam_queue *q)
     }
 }
 
-void lam_queue_layer(struct lam_queue *q, const char *layer)
+void lam_queue_layer(struct lam_queue *q, const char *layer, const char *pass)
 {
     q->watchdog->layer = layer;
+    q->watchdog->pass = pass;
+}
+
+const char *lam_queue_layer_now(const struct lam_queue *q, const char **pass)
+{
+    *pass = q->watchdog->pass;
+    return q->watchdog->layer;
 }
 
 void lam_queue_call(struct lam_queue *q, const char *kernel)

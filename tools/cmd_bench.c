@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench_layer.h"
+#include "bench_profile.h"
 #include "cmd.h"
 #include "model.h"
 #include "param.h"
@@ -28,6 +29,7 @@ struct job {
     const struct lam_optimizer_type *optimizer;
     void *optimizer_config;
     struct lam_bench result;
+    struct bench_profile profile;
 };
 
 static int open_optimizer(struct job *j)
@@ -108,23 +110,6 @@ static int run(struct job *j)
                                &j->session);
 }
 
-// All steps together, the first ones too.
-static void print_kernels(const struct job *j)
-{
-    struct lam_kernel_time *rows;
-    const int n = lam_queue_times(j->queue, &rows);
-    double total = 0.0;
-
-    for (int i = 0; i < n; i++)
-        total += rows[i].seconds;
-    for (int i = 0; i < n; i++)
-        printf("%s\n  {\"kernel\": \"%s\", \"calls\": %ld, \"ms\": %.4f, "
-               "\"share\": %.4f}",
-               i ? "," : "", rows[i].name, rows[i].calls, 1e3 * rows[i].seconds,
-               rows[i].seconds / total);
-    free(rows);
-}
-
 static void print_json(const struct job *j)
 {
     const struct lam_device_row *device = lam_queue_device(j->queue);
@@ -148,11 +133,12 @@ static void print_json(const struct job *j)
            lam_bench_peak_mib());
     for (int i = 0; i < b->n; i++)
         printf("%s%.3f", i ? ", " : "", b->all_ms[i]);
-    printf("]%s", j->kernels ? ", \"kernels\": [" : "}\n");
-    if (!j->kernels)
-        return;
-    print_kernels(j);
-    printf("]}\n");
+    printf("]");
+    if (j->kernels) {
+        printf(", ");
+        bench_profile_json(&j->profile);
+    }
+    printf("}\n");
 }
 
 static void print_csv(const struct job *j)
@@ -198,6 +184,16 @@ static void print_md(const struct job *j)
            lam_bench_peak_mib());
 }
 
+// Before the device is asked for its best, whose kernels are not the model's.
+static int open_profile(struct job *j)
+{
+    j->profile =
+        (struct bench_profile){.queue = j->queue,
+                               .graph = j->graph,
+                               .steps = j->result.n + j->options.warmup};
+    return bench_profile_open(&j->profile, &j->host);
+}
+
 static int print_result(const struct job *j)
 {
     char *text;
@@ -213,13 +209,8 @@ static int print_result(const struct job *j)
         print_csv(j);
     } else {
         print_md(j);
-        if (!j->kernels)
-            return LAM_OK;
-        text = lam_queue_profile(j->queue);
-        printf("\nkernels of all %d steps:\n%s",
-               j->result.n + (j->options.warmup > 1 ? j->options.warmup : 1),
-               text ? text : "");
-        free(text);
+        if (j->kernels)
+            bench_profile_print(&j->profile);
     }
     return LAM_OK;
 }
@@ -349,7 +340,7 @@ int cmd_bench(struct lam_context *ctx, int argc, char **argv)
          &j.no_tuning, NULL, NULL, NULL},
         {"--no-fuse", NULL, "run the layers as written, merge none", &no_fuse,
          NULL, NULL, NULL},
-        {"--kernels", NULL, "time by kernel, which slows small ones",
+        {"--kernels", NULL, "time by kernel and layer, which slows small ones",
          &j.kernels, NULL, NULL, NULL},
         {"--format", "F", "md, csv or json (md)", NULL, &j.format, NULL, NULL},
         {"--save", "FILE", "weights as they run, input and output, safetensors",
@@ -369,8 +360,11 @@ int cmd_bench(struct lam_context *ctx, int argc, char **argv)
         err = run(&j);
     if (!err && j.save)
         err = save(&j);
+    if (!err && j.kernels)
+        err = open_profile(&j);
     if (!err && !j.n_layers)
         err = print_result(&j);
+    bench_profile_close(&j.profile);
     lam_bench_free(&j.result);
     lam_session_destroy(j.session);
     lam_graph_destroy(j.graph);

@@ -38,9 +38,19 @@ check("halves are benched as halves", plans[1] < 0.95 * plans[0], str(plans))
 done = bench("--kernels")
 check("kernels", done.returncode == 0 and "conv_" in done.stdout
       and "| per image |" in done.stdout, done.stdout + done.stderr)
-rows = json.loads(bench("--kernels", "--format", "json").stdout)["kernels"]
+done = json.loads(bench("--kernels", "--format", "json").stdout)
+rows = done["kernels"]
 check("kernels, JSON", abs(sum(row["share"] for row in rows) - 1) < 0.01
       and all(row["calls"] > 0 and row["ms"] >= 0 for row in rows), str(rows))
+rows = done["layer_times"]
+passes = {row["pass"] for row in rows if row["layer"] == "enc1.b.conv"}
+check("layers, JSON", abs(sum(row["share"] for row in rows) - 1) < 0.01
+      and passes == {"run", "data", "weight"}, str(rows))
+# The kernels of the optimiser are of no layer.
+check("layers take less than the step", 0 < sum(row["ms"] for row in rows) <
+      sum(row["ms"] for row in done["kernels"]))
+done = done["peak"]
+check(f"the device at best, {done}", 1 < done["gflops"] and 0.1 < done["gb_s"])
 done = bench("--format", "csv")
 check("CSV", done.returncode == 0 and len(done.stdout.splitlines()) == 2
       and len({line.count(",") for line in done.stdout.splitlines()}) == 1,
