@@ -170,7 +170,7 @@ static void check_case(const struct onnx_case *c, int status)
     const struct lam_onnx_options options = {.append = NULL};
     struct lam_imported in = {0};
     struct lam_context ctx = {0};
-    struct lam_onnx onnx;
+    struct lam_onnx onnx = {0};
     struct lam_host host;
     int err;
 

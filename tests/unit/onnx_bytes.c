@@ -18,7 +18,7 @@ static void refuse_bytes(enum place place, struct lam_pb_writer *w,
 {
     struct lam_pb_writer graph = {0}, node = {0}, model = {0}, opset = {0};
     struct lam_context ctx = {0};
-    struct lam_onnx onnx;
+    struct lam_onnx onnx = {0};
 
     if (place == TENSOR)
         lam_pb_put_message(&graph, 5, w);
@@ -135,7 +135,7 @@ static void check_outside(void)
         struct lam_pb_writer t = {0}, pair = {0}, graph = {0}, opset = {0};
         struct lam_pb_writer model = {0};
         struct lam_context ctx = {0};
-        struct lam_onnx onnx;
+        struct lam_onnx onnx = {0};
         FILE *file = fopen(path, "wb");
 
         lam_pb_put_int(&t, 1, 4);
