@@ -313,11 +313,12 @@ int lam_onnx_parse(struct lam_context *ctx, const char *name, const void *bytes,
                    size_t size, struct lam_onnx *onnx)
 {
     struct lam_onnx_parser p = {.ctx = ctx, .file = name, .onnx = onnx};
-    const struct lam_pb_reader r = {bytes, (const unsigned char *)bytes + size};
+    const unsigned char *at = bytes; // NULL of nothing
     int err;
 
     *onnx = (struct lam_onnx){.name = ""};
-    err = size == 0 ? lam_onnx_broken(&p, "it is empty") : parse_model(&p, r);
+    err = size == 0 ? lam_onnx_broken(&p, "it is empty")
+                    : parse_model(&p, (struct lam_pb_reader){at, at + size});
     if (err)
         lam_onnx_free(onnx);
     return err;
