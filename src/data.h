@@ -97,6 +97,7 @@ struct lam_loader_options {
     int batch, height, width; // of a batch [batch, 1, height, width]
     uint64_t seed;
     int64_t first_step;                  // where to go on after a resume
+    int64_t end_step;                    // the first not to make, 0: none
     const struct lam_augment *augment;   // NULL: centre crops, no change
     const struct lam_sampling *sampling; // NULL: the image's own pixels
     struct lam_intensity intensity;
@@ -105,9 +106,9 @@ struct lam_loader_options {
     int micro_batch, rank, ranks;
 };
 
-// Batches of the training split, without end: each epoch of
-// lam_loader_epoch_steps steps is a new permutation. An image smaller than the
-// crop is padded (image with its minimum, mask with 0).
+// Batches of the training split: each epoch of lam_loader_epoch_steps steps is
+// a new permutation. An image smaller than the crop is padded (image with its
+// minimum, mask with 0).
 struct lam_loader;
 int lam_loader_open(struct lam_dataset *dataset,
                     const struct lam_loader_options *options,

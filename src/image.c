@@ -13,16 +13,24 @@
 
 // The largest block that stb_image may have, set before each use.
 static _Thread_local size_t max_stb_bytes = 1 << 20;
+// It has asked for memory that there was not.
+static _Thread_local bool is_short;
 
 // Of zeros: stb_image 2.27 reads tables that a damaged file has not filled.
 static void *stb_malloc(size_t size)
 {
-    return size > max_stb_bytes ? NULL : calloc(1, size);
+    void *block = size > max_stb_bytes ? NULL : calloc(1, size);
+
+    is_short |= !block && size <= max_stb_bytes;
+    return block;
 }
 
 static void *stb_realloc(void *block, size_t size)
 {
-    return size > max_stb_bytes ? NULL : realloc(block, size);
+    void *moved = size > max_stb_bytes ? NULL : realloc(block, size);
+
+    is_short |= !moved && size <= max_stb_bytes;
+    return moved;
 }
 
 #define STB_IMAGE_IMPLEMENTATION
@@ -71,6 +79,8 @@ bool lam_image_is_name(const char *name)
 
 static int fail(struct lam_context *ctx, const char *path, const char *problem)
 {
+    if (is_short)
+        return lam_fail(ctx, LAM_EMEMORY, "%s: out of memory", path);
     return lam_fail(ctx, LAM_EDATA, "%s: %s", path, problem);
 }
 
@@ -208,6 +218,7 @@ static int decode(struct lam_context *ctx, const char *path,
     const enum format format = format_of(data, size);
     struct lam_pnm pnm;
     const char *problem = read_header(data, size, image, &pnm);
+    char text[128];
 
     if (!problem)
         problem = size_problem(image->width, image->height,
@@ -230,9 +241,10 @@ static int decode(struct lam_context *ctx, const char *path,
         return problem ? fail(ctx, path, problem) : LAM_OK;
     }
     problem = decode_stb(data, size, image);
-    return problem ? lam_fail(ctx, LAM_EDATA, "%s: it cannot be decoded (%s)",
-                              path, problem)
-                   : LAM_OK;
+    if (!problem)
+        return LAM_OK;
+    snprintf(text, sizeof(text), "it cannot be decoded (%s)", problem);
+    return fail(ctx, path, text);
 }
 
 int lam_image_read(struct lam_context *ctx, const char *path,
@@ -242,9 +254,11 @@ int lam_image_read(struct lam_context *ctx, const char *path,
     unsigned char *data;
     size_t size;
     bool is_whole;
-    int err = read_file(ctx, path, max_bytes, &data, &size, &is_whole);
+    int err;
 
     *image = NULL;
+    is_short = false;
+    err = read_file(ctx, path, max_bytes, &data, &size, &is_whole);
     if (!err && !is_whole)
         err = fail(ctx, path, "the file is larger than 1 GiB");
     if (!err) {
@@ -272,6 +286,7 @@ int lam_image_info(struct lam_context *ctx, const char *path, int *width,
     size_t size;
     bool is_whole = false;
 
+    is_short = false;
     // Pictures of cameras may carry much before the size.
     for (size_t limit = HEADER_BYTES; !is_whole; limit = max_bytes) {
         const int err = read_file(ctx, path, limit, &data, &size, &is_whole);

@@ -87,6 +87,11 @@ static int make_batch(struct lam_loader *l, int64_t step)
     return err;
 }
 
+static bool is_done(const struct lam_loader *l)
+{
+    return l->options.end_step && l->made >= l->options.end_step;
+}
+
 static void *work(void *data)
 {
     struct lam_loader *l = data;
@@ -95,7 +100,7 @@ static void *work(void *data)
     while (!l->stop) {
         int err;
 
-        if (l->made - l->taken == RING) {
+        if (l->made - l->taken == RING || is_done(l)) {
             pthread_cond_wait(&l->changed, &l->lock);
             continue;
         }
@@ -188,6 +193,8 @@ int lam_loader_next(struct lam_loader *l, float *images, float *masks)
                          (size_t)l->options.width * sizeof(float);
     int slot;
 
+    if (l->options.end_step && l->taken >= l->options.end_step)
+        return lam_fail(l->dataset->ctx, LAM_ERUN, "no batch is left to take");
     pthread_mutex_lock(&l->lock);
     while (l->made == l->taken && !l->err)
         pthread_cond_wait(&l->changed, &l->lock);

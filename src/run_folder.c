@@ -126,28 +126,38 @@ int lam_run_write_kernels(struct lam_context *ctx, const char *path,
     return lam_file_close(ctx, file, file_name);
 }
 
-void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants,
-                          char **gemm)
+// Unless it is there already.
+static bool keep_copy(const char *text, char **copy)
+{
+    if (!*copy)
+        *copy = strdup(text);
+    return *copy != NULL;
+}
+
+int lam_run_read_kernels(struct lam_context *ctx, const char *path,
+                         bool *no_fuse, char **variants, char **gemm)
 {
     char file_name[1100], *line = NULL;
     size_t size = 0;
+    bool ok = true;
     ssize_t n;
     FILE *file = fopen(
         lam_run_file(path, "kernels.txt", file_name, sizeof(file_name)), "r");
 
-    while (file && (n = getline(&line, &size, file)) >= 0) {
+    while (file && ok && (n = getline(&line, &size, file)) >= 0) {
         if (n > 0 && line[n - 1] == '\n')
             line[n - 1] = '\0';
         if (strcmp(line, "merged=no") == 0)
             *no_fuse = true;
-        if (strncmp(line, "variants=", 9) == 0 && !*variants)
-            *variants = strdup(line + 9);
-        if (strncmp(line, "gemm=", 5) == 0 && !*gemm)
-            *gemm = strdup(line + 5);
+        if (strncmp(line, "variants=", 9) == 0)
+            ok = keep_copy(line + 9, variants);
+        if (strncmp(line, "gemm=", 5) == 0)
+            ok = keep_copy(line + 5, gemm);
     }
     free(line);
     if (file)
         fclose(file);
+    return ok ? LAM_OK : lam_fail(ctx, LAM_EMEMORY, "out of memory");
 }
 
 static void print_number(FILE *out, double value, const char *missing)

@@ -38,9 +38,9 @@ int lam_run_write_kernels(struct lam_context *ctx, const char *path,
                           bool is_merged, const char *variants,
                           const char *gemm);
 // Sets *no_fuse to true where they are not merged, *variants and *gemm, to
-// free(); what the run does not say stays as it is.
-void lam_run_read_kernels(const char *path, bool *no_fuse, char **variants,
-                          char **gemm);
+// free(); what the run does not say stays as it is. LAM_EMEMORY.
+int lam_run_read_kernels(struct lam_context *ctx, const char *path,
+                         bool *no_fuse, char **variants, char **gemm);
 // From now on rows go to a file for TensorBoard too.
 int lam_run_add_tensorboard(struct lam_context *ctx, const char *path);
 int lam_run_add_row(struct lam_context *ctx, const char *path,

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,16 +306,37 @@ static int read_bytes(struct lam_context *ctx, const char *path,
               : lam_fail(ctx, LAM_ECHECKPOINT, "%s cannot be read", path);
 }
 
-// jansson calls a text damaged when it had no memory for it: asked again, it
-// finds no fault then, or one that it cannot name.
-static bool was_memory_short(const char *text, size_t length)
-{
-    json_error_t error;
-    json_t *again = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-    const bool is_good = again != NULL;
+// What jansson uses beside our readings.
+static _Atomic(json_malloc_t) jansson_malloc;
+static _Thread_local bool is_short;
 
-    json_decref(again);
-    return is_good || !error.text[0];
+static void *watched_malloc(size_t size)
+{
+    const json_malloc_t get = jansson_malloc;
+    void *block = get(size);
+
+    is_short |= !block;
+    return block;
+}
+
+// Where memory is short, jansson calls a text damaged or, in a long string,
+// leaves a character out, so that its requests are watched.
+static json_t *read_json(const char *text, size_t length, json_error_t *error)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    json_malloc_t get;
+    json_free_t release;
+    json_t *root;
+
+    pthread_mutex_lock(&lock);
+    is_short = false;
+    json_get_alloc_funcs(&get, &release);
+    jansson_malloc = get;
+    json_set_alloc_funcs(watched_malloc, release);
+    root = json_loadb(text, length, JSON_REJECT_DUPLICATES, error);
+    json_set_alloc_funcs(get, release);
+    pthread_mutex_unlock(&lock);
+    return root;
 }
 
 static int parse(struct lam_context *ctx, const char *path,
@@ -329,10 +352,8 @@ static int parse(struct lam_context *ctx, const char *path,
         return fail(ctx, path, "", "its header is longer than the file");
     if (length == 0 || f->bytes[8] != '{')
         return fail(ctx, path, "", "its header is no JSON object");
-    f->header = json_loadb((const char *)f->bytes + 8, length,
-                           JSON_REJECT_DUPLICATES, &error);
-    if (!f->header &&
-        was_memory_short((const char *)f->bytes + 8, (size_t)length))
+    f->header = read_json((const char *)f->bytes + 8, (size_t)length, &error);
+    if (is_short)
         return lam_fail(ctx, LAM_EMEMORY, "out of memory");
     if (!f->header || !json_is_object(f->header))
         return fail(ctx, path, "its header",

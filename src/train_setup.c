@@ -123,7 +123,10 @@ static int open_model(struct lam_trainer *t)
         if (err)
             return err;
         snprintf(t->run, sizeof(t->run), "%s", o->resume);
-        lam_run_read_kernels(t->run, &t->no_fuse, &t->kernels, &t->gemm);
+        err = lam_run_read_kernels(t->ctx, t->run, &t->no_fuse, &t->kernels,
+                                   &t->gemm);
+        if (err)
+            return err;
         t->progress = t->resumed.progress;
         t->data_path = strdup(o->data ? o->data : t->resumed.data);
         err = lam_model_parse(t->ctx, path, t->resumed.model,
@@ -460,6 +463,7 @@ static int open_loader(struct lam_trainer *t)
                                          .width = t->width,
                                          .seed = t->progress.seed,
                                          .first_step = t->progress.step,
+                                         .end_step = t->steps,
                                          .augment = &t->augment,
                                          .sampling = &t->sampling,
                                          .intensity = t->intensity,

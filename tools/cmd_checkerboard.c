@@ -69,6 +69,7 @@ static int write_batch(struct job *j)
         .height = j->height,
         .width = j->width,
         .seed = j->trained.checkpoint.progress.seed,
+        .end_step = 1,
         .intensity = j->trained.checkpoint.intensity};
     float *images = malloc(n * sizeof(*images));
     float *masks = malloc(n * sizeof(*masks));

@@ -22,20 +22,27 @@ static const struct lam_augment augment = {.flip_x = 1,
                                            .noise = 0.1,
                                            .positive = 0.5};
 
-static struct lam_loader *open_at(struct lam_dataset *d, uint64_t seed,
-                                  int64_t step)
+static struct lam_loader *open_until(struct lam_dataset *d, uint64_t seed,
+                                     int64_t step, int64_t end)
 {
     struct lam_loader_options options = {.batch = BATCH,
                                          .height = SIDE,
                                          .width = SIDE,
                                          .seed = seed,
                                          .first_step = step,
+                                         .end_step = end,
                                          .augment = &augment};
     struct lam_loader *loader;
 
     CHECK_INT(lam_dataset_measure(d, &options.intensity), LAM_OK);
     CHECK_INT(lam_loader_open(d, &options, &loader), LAM_OK);
     return loader;
+}
+
+static struct lam_loader *open_at(struct lam_dataset *d, uint64_t seed,
+                                  int64_t step)
+{
+    return open_until(d, seed, step, 0);
 }
 
 static void test_resume(void)
@@ -63,6 +70,15 @@ static void test_resume(void)
     lam_loader_close(loader);
     for (int k = 0; k < 20; k++)
         lam_loader_close(open_at(d, 6, k));
+    loader = open_until(d, 5, 6, 8);
+    for (int k = 6; k < 8; k++) {
+        CHECK_INT(lam_loader_next(loader, image, mask), LAM_OK);
+        CHECK(check_same(image, images[k], sizeof(image)));
+    }
+    CHECK_INT(lam_loader_next(loader, image, mask), LAM_ERUN);
+    CHECK(strstr(ctx.error, "no batch is left"));
+    lam_error_clear(&ctx);
+    lam_loader_close(loader);
     lam_dataset_close(d);
 }
 
