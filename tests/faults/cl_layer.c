@@ -9,10 +9,10 @@
 //   CLF_LOG=FILE     a line a call: its name, its place, its end of the place,
 //                    " FAULT" where it was made to fail; at exit "live CONTEXTS
 //                    QUEUES BUFFERS PROGRAMS KERNELS EVENTS"
+//   CLF_BUILT=FOLDER programs are built once for all runs (cl_built.h)
 //
-// A place is a hash of the call's stack; its end one of the call and the four
-// functions that led to it. They are the same in each run of a build, since
-// code is counted from the start of its file.
+// place.h says what a place is; its end is the call and the four functions that
+// led to it.
 //
 // Retaining and releasing is counted but never fails. A question for the state
 // of a command waits for its end, so that equal runs make equal calls.

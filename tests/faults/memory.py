@@ -19,8 +19,7 @@ from common import DATA, build, check, done, folder, is_long, layer, name_of, \
 
 program = build / "tests" / "faults" / "lamina_faulty"
 quiet_drivers = {"OPENCL_LAYERS": layer,  # keeps what is compiled
-                 "ASAN_OPTIONS": "fast_unwind_on_malloc=0:malloc_context_size=12:"
-                                 "allocator_may_return_null=1",
+                 "ASAN_OPTIONS": "allocator_may_return_null=1",
                  "LSAN_OPTIONS": f"suppressions={root}/tests/faults/drivers.supp:"
                                  "print_suppressions=0"}
 VERBS = {
