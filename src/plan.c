@@ -3,24 +3,28 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static const struct lam_tenant *sort_base;
+struct item {
+    int64_t bytes;
+    int tenant;
+};
 
 // Largest first; the index breaks ties, so that the result is one and the same
 // everywhere.
 static int compare_size(const void *a, const void *b)
 {
-    const int i = *(const int *)a, j = *(const int *)b;
+    const struct item *i = a, *j = b;
 
-    if (sort_base[i].bytes != sort_base[j].bytes)
-        return sort_base[i].bytes < sort_base[j].bytes ? 1 : -1;
-    return i < j ? -1 : i > j;
+    if (i->bytes != j->bytes)
+        return i->bytes < j->bytes ? 1 : -1;
+    return i->tenant < j->tenant ? -1 : i->tenant > j->tenant;
 }
 
-static bool slot_is_free(const struct lam_tenant *tenants, const int *order,
-                         int placed, int slot, const struct lam_tenant *tenant)
+static bool slot_is_free(const struct lam_tenant *tenants,
+                         const struct item *order, int placed, int slot,
+                         const struct lam_tenant *tenant)
 {
     for (int i = 0; i < placed; i++) {
-        const struct lam_tenant *other = &tenants[order[i]];
+        const struct lam_tenant *other = &tenants[order[i].tenant];
 
         if (other->slot == slot && other->first <= tenant->last &&
             tenant->first <= other->last)
@@ -32,16 +36,15 @@ static bool slot_is_free(const struct lam_tenant *tenants, const int *order,
 int lam_plan_slots(struct lam_tenant *tenants, int n, int64_t *slot_bytes)
 {
     int n_slots = 0;
-    int *order = malloc(sizeof(*order) * (size_t)(n ? n : 1));
+    struct item *order = malloc(sizeof(*order) * (size_t)(n ? n : 1));
 
     if (!order)
         return -1;
     for (int i = 0; i < n; i++)
-        order[i] = i;
-    sort_base = tenants;
+        order[i] = (struct item){tenants[i].bytes, i};
     qsort(order, (size_t)n, sizeof(*order), compare_size);
     for (int i = 0; i < n; i++) {
-        struct lam_tenant *tenant = &tenants[order[i]];
+        struct lam_tenant *tenant = &tenants[order[i].tenant];
 
         tenant->slot = -1;
         if (tenant->bytes == 0)
