@@ -28,7 +28,7 @@ VERBS = {
     "inspect": ["inspect", tiny],
     "data": ["data", "phantom", "made", "--count", 1, "--size", 20],
     "train": ["train", tiny, *DATA, "--run", "made", "--set", "train.steps=1"],
-    "resume": ["train", "--resume", folder / "begun", "--quiet", "--set",
+    "resume": ["train", "--resume", "begun", "--quiet", "--set",
                "train.steps=1"],
     "predict": ["predict", folder / "begun", folder / "images/images", "--out",
                 "made"],
@@ -45,6 +45,8 @@ def attempt(verb, n, at=None):
     """
     place = folder / f"{verb}-{n}-{at}"
     place.mkdir()
+    if verb == "resume":  # which writes there
+        shutil.copytree(folder / "begun", place / "begun")
     more = {"FAULT_PLACE": at} if at else {"FAULT_PLACES": places}
     end, text = run(*VERBS[verb], program=program, cwd=place, FAULT_MEMORY=n,
                     FAULT_LOG="log", XDG_CACHE_HOME=place / "cache",
