@@ -182,13 +182,10 @@ static int round_up(int n, int multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
-static int sized_open(struct lam_predictor *p, struct lam_sized *s, int height,
-                      int width)
+// Builds the graph of a size, or of the next that goes through.
+static int sized_fit(struct lam_predictor *p, struct lam_sized *s, int height,
+                     int width)
 {
-    const struct lam_session_options options = {.training = p->own_statistics,
-                                                .loss = -1,
-                                                .tuning =
-                                                    lam_queue_tuning(p->queue)};
     bool fits = false;
     int err = LAM_OK;
 
@@ -210,13 +207,43 @@ static int sized_open(struct lam_predictor *p, struct lam_sized *s, int height,
         if (err)
             fits = false;
     }
-    if (!fits)
-        return err ? err
-                   : lam_fail(p->ctx, LAM_ESHAPE,
-                              "the network maps no size near %d x %d onto "
-                              "itself",
-                              width, height);
-    return lam_session_create(s->graph, p->queue, &options, &s->session);
+    return fits || err ? err
+                       : lam_fail(p->ctx, LAM_ESHAPE,
+                                  "the network maps no size near %d x %d onto "
+                                  "itself",
+                                  width, height);
+}
+
+static struct lam_session_options options_of(const struct lam_predictor *p)
+{
+    return (struct lam_session_options){.training = p->own_statistics,
+                                        .loss = -1,
+                                        .tuning = lam_queue_tuning(p->queue)};
+}
+
+static int sized_open(struct lam_predictor *p, struct lam_sized *s, int height,
+                      int width)
+{
+    const struct lam_session_options options = options_of(p);
+    const int err = sized_fit(p, s, height, width);
+
+    return err ? err
+               : lam_session_create(s->graph, p->queue, &options, &s->session);
+}
+
+int lam_predictor_memory(struct lam_predictor *p, int height, int width,
+                         int64_t *bytes)
+{
+    const struct lam_session_options options = options_of(p);
+    struct lam_sized s = {0};
+    struct lam_memory memory = {0};
+    int err = sized_fit(p, &s, height, width);
+
+    if (!err)
+        err = lam_session_memory(s.graph, &options, &memory);
+    sized_close(&s);
+    *bytes = memory.total + memory.weights;
+    return err;
 }
 
 static int sized_find(struct lam_predictor *p, int height, int width,

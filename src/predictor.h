@@ -30,6 +30,11 @@ int lam_predictor_take(struct lam_predictor *predictor,
 int lam_predictor_load(struct lam_predictor *predictor,
                        const struct lam_checkpoint *checkpoint);
 
+// Bytes that an image of this size takes, on the device and for the host's copy
+// of the weights: sizes only, nothing is allocated.
+int lam_predictor_memory(struct lam_predictor *predictor, int height, int width,
+                         int64_t *bytes);
+
 // A normalised image, seen as the model's `data` section says. A size that the
 // network does not map onto itself is padded by reflection below and to the
 // right, and the map cut back. tile > 0: squares of that side which share

@@ -215,12 +215,13 @@ int lam_trainer_build(struct lam_trainer *t)
 // The memory of a processor is that of the process, its driver's included:
 // PoCL takes some to run kernels, and a process in which it has compiled any is
 // of about one size without the plan (docs/benchmarks.md). Which it has
-// compiled before only it knows.
+// compiled before only it knows. A checkpoint is put together in memory.
 static void print_plan(const struct lam_trainer *t, const struct lam_memory *m)
 {
     enum { RUNS_MIB = 30, COMPILES_MIB = 220 };
     const double before = lam_bench_peak_mib();
-    const double mib = (double)m->total / 0x1p20 + before + RUNS_MIB;
+    const int64_t saved = m->weights + m->optimizer;
+    const double mib = (double)(m->total + saved) / 0x1p20 + before + RUNS_MIB;
     char text[200];
 
     lam_memory_text(m, text, sizeof(text));
@@ -583,6 +584,34 @@ static int open_dry(struct lam_trainer *t)
     return err ? err : lam_trainer_apply_schedule(t, INT64_MAX);
 }
 
+// Validation holds a session of its own beside that of training.
+static int tell_validation(const struct lam_trainer *t)
+{
+    const int n = lam_dataset_count(t->dataset, LAM_SPLIT_VAL);
+    const struct lam_sample_info *largest = NULL;
+    int64_t bytes;
+    int err;
+
+    for (int i = 0; i < n; i++) {
+        const struct lam_sample_info *info =
+            lam_dataset_info(t->dataset, LAM_SPLIT_VAL, i);
+
+        if (!largest || (int64_t)info->width * info->height >
+                            (int64_t)largest->width * largest->height)
+            largest = info;
+    }
+    if (!largest || !t->config.eval_every)
+        return LAM_OK;
+    err = lam_predictor_memory(t->predictor, largest->height, largest->width,
+                               &bytes);
+    if (!err)
+        lam_log(t->ctx, LAM_LOG_INFO,
+                "memory: validation of %d x %d pixels takes about %.0f MiB "
+                "more",
+                largest->width, largest->height, (double)bytes / 0x1p20);
+    return err;
+}
+
 int lam_trainer_open(struct lam_trainer *t)
 {
     int err;
@@ -621,6 +650,8 @@ int lam_trainer_open(struct lam_trainer *t)
     if (!err)
         err = lam_predictor_create(t->ctx, t->registry, t->queue,
                                    t->model_for_prediction, &t->predictor);
+    if (!err)
+        err = tell_validation(t);
     if (!err)
         err = open_folder(t);
     err = lam_collective_agree(t->ranks, err);

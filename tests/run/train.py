@@ -11,6 +11,7 @@ import hashlib
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -62,6 +63,18 @@ for name in "basic1", "basic2":
     train(name, 20, POCL_DEVICES="basic")
 check("another device: same seed, same bytes",
       digest("basic1") and digest("basic1") == digest("basic2"))
+
+for name in "compiles", "told":  # the first may compile kernels
+    with subprocess.Popen(
+            [lamina, "train", model, "--data", "phantom:20:128:1", "--set",
+             "inputs.image=N,1,128,128", "--set", "train.batch=8", "--set",
+             "train.steps=2", "--no-progress", "--run", name], cwd=folder,
+            stderr=subprocess.PIPE, text=True) as process:
+        told = sum(float(mib) for mib in re.findall(
+            r"about (\d+) MiB (?:with the process|more)", process.stderr.read()))
+        used = os.wait4(process.pid, 0)[2].ru_maxrss / 1024
+        process.returncode = 0
+check(f"{told:.0f} MiB told, {used:.0f} used", abs(told - used) < 0.1 * used)
 
 process = subprocess.Popen(
     [lamina, "train", model, *small, "--run", "e", "--set", "train.steps=20"],
