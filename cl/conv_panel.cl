@@ -41,18 +41,44 @@ panel_pack(const global float *restrict weight, global float *restrict packed,
             to[q] = f0 + q < F ? from[(size_t)q * by_f] : 0.0f;
 }
 
+#if VW == 16
+#define LAST sF
+#elif VW == 8
+#define LAST s7
+#else
+#define LAST s3
+#endif
+
 // Taps whose places are looked up at once, for all channels.
 #define TAPS 32
-#define NOWHERE (-1)
+// What a vector of positions sees: elements of one row; the same but for the
+// first or the last, which is beyond the row; nothing; or it is more involved.
+enum { ROW, NO_FIRST, NO_LAST, NOTHING, INVOLVED };
 
-// The panel of a tile: what the positions from o on see in C channels. A vector
-// of them that lies in one row, and so does what it sees, is copied as such.
+// Of positions in one row: h, w is what the first sees. A load may reach into
+// the rows before and behind, so these must be there.
+int kind_of(const int h, const int w, const int H, const int W, const int sw)
+{
+    const int left = W - w - VW * sw;
+
+    if (h < 0 || h >= H)
+        return NOTHING;
+    if (w >= 0 && left >= 0)
+        return ROW;
+    if (w == -1 && left >= 0 && h > 0)
+        return NO_FIRST;
+    if (w >= 0 && left == -1 && h < H - 1)
+        return sw == 2 ? ROW : NO_LAST;
+    return INVOLVED;
+}
+
+// The panel of a tile: what the positions from o on see in C channels.
 void copy_tile(const global float *src, global float *to, const int o,
                const int C, const int H, const int W, const int P, const int Q,
                const int R, const int S, const int sh, const int sw,
                const int dh, const int dw, const int top, const int left)
 {
-    int found[TAPS * NV], row[NV], column[NV];
+    int found[TAPS * NV], kind[TAPS * NV], row[NV], column[NV];
 
     for (int v = 0; v < NV; v++) {
         row[v] = (o + v * VW) / Q;
@@ -65,10 +91,10 @@ void copy_tile(const global float *src, global float *to, const int o,
             const int t = t0 + i / NV, v = i % NV;
             const int h = row[v] * sh + t / S * dh - top;
             const int w = column[v] * sw + t % S * dw - left;
-            const bool is_in = sw <= 2 && column[v] + VW <= Q && h >= 0 &&
-                               h < H && w >= 0 && w + VW * sw <= W;
 
-            found[i] = is_in ? h * W + w : NOWHERE;
+            found[i] = h * W + w;
+            kind[i] = sw <= 2 && column[v] + VW <= Q ? kind_of(h, w, H, W, sw)
+                                                     : INVOLVED;
         }
         for (int c = 0; c < C; c++) {
             const global float *plane = src + (size_t)c * H * W;
@@ -77,7 +103,7 @@ void copy_tile(const global float *src, global float *to, const int o,
             for (int i = 0; i < taps * NV; i++, out += VW) {
                 const global float *from = plane + found[i];
 
-                if (found[i] == NOWHERE) {
+                if (kind[i] == INVOLVED) {
                     const int down = (t0 + i / NV) / S * dh - top;
                     const int across = (t0 + i / NV) % S * dw - left;
                     int p = row[i % NV], q = column[i % NV];
@@ -89,12 +115,21 @@ void copy_tile(const global float *src, global float *to, const int o,
                                  q * sw + across, sw, out + lane, n);
                         lane += n;
                     }
-                } else if (sw == 1)
-                    STORE(LOAD(0, from), 0, out);
-                else {
-                    const VECTOR a = LOAD(0, from), b = LOAD(1, from);
+                } else {
+                    VECTOR seen = 0.0f;
 
-                    STORE((VECTOR)(a.even, b.even), 0, out);
+                    if (kind[i] != NOTHING && sw == 1)
+                        seen = LOAD(0, from);
+                    if (kind[i] != NOTHING && sw == 2) {
+                        const VECTOR a = LOAD(0, from), b = LOAD(1, from);
+
+                        seen = (VECTOR)(a.even, b.even);
+                    }
+                    if (kind[i] == NO_FIRST)
+                        seen.s0 = 0.0f;
+                    if (kind[i] == NO_LAST)
+                        seen.LAST = 0.0f;
+                    STORE(seen, 0, out);
                 }
             }
         }

@@ -7,10 +7,10 @@
 #include "conv_panel.cl.h"
 
 enum {
-    BUDGET = 32 * 1024, // floats of the panels that a core's cache keeps
-    MOST = 64 * 1024,   // floats of one panel
-    MOST_TILES = 32,    // whose panels are there at once
-    DEPTH = 64          // of the packing kernel
+    BUDGET = 128 * 1024, // floats of the panels that a core's cache keeps
+    MOST = 64 * 1024,    // floats of one panel
+    MOST_TILES = 32,     // whose panels are there at once
+    DEPTH = 64           // of the packing kernel
 };
 
 // One pass as a product: src [n, groups * c, h, w] is seen through taps, and

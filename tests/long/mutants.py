@@ -33,7 +33,7 @@ mutants = [
     ("moment not squared", "adam", "adam",
      "rest2 * gradient * gradient", "rest2 * gradient"),
     ("input read at the output's place", "resize", "resize",
-     "y[i * r + k] = row[i];", "y[i * r + k] = row[k];"),
+     "y[ox] = row[i];", "y[ox] = row[ox];"),
 ]
 mutants = [m for m in mutants if not sys.argv[2:] or m[1] in sys.argv[2:]]
 failed = 0
