@@ -73,14 +73,14 @@ static int set_section(struct lam_model *model, const char *section,
 
     if (!key)
         return set_whole(model, section, value);
-    if (!map) {
+    if (!map && strcmp(section, "name") != 0) {
         if (!lam_yaml_put(model->tree, section,
                           lam_yaml_make(LAM_YAML_MAP, NULL)))
             return no_memory(model);
         map = lam_yaml_get(model->tree, section);
     }
     dot = strchr(key, '.');
-    if (map->kind == LAM_YAML_LIST && dot) {
+    if (map && map->kind == LAM_YAML_LIST && dot) {
         const int i = atoi(key);
 
         if (i < 0 || i >= map->n_items)
@@ -90,7 +90,7 @@ static int set_section(struct lam_model *model, const char *section,
         map = map->items[i];
         key = dot + 1;
     }
-    if (map->kind != LAM_YAML_MAP)
+    if (!map || map->kind != LAM_YAML_MAP)
         return lam_fail(model->ctx, LAM_EUSAGE, "--set %s.%s: %s is no mapping",
                         section, key, section);
     return put_text(model, map, key, value);

@@ -164,6 +164,7 @@ static const struct {
     {LOSS("[" PLAIN ", {type: dice, from: b}]"), NULL, "there is no value 'b'",
      LAM_EMODEL},
     // Overrides.
+    {LOSS(PLAIN), "name.x=1", "--set name.x: name is no mapping", LAM_EUSAGE},
     {LOSS(PLAIN), "=1", "--set =1: wanted NAME.KEY=VALUE", LAM_EUSAGE},
     {LOSS(PLAIN), LONG LONG "=1", "wanted NAME.KEY=VALUE", LAM_EUSAGE},
     {LOSS(PLAIN), "los.smooth=1",
