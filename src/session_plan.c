@@ -264,14 +264,18 @@ static int next_toucher(const struct planner *p, int i, int k)
     return producer;
 }
 
-// Whether the gradient of in[k], which node i makes, waits long enough.
-static bool is_half_grad(const struct planner *p, int i, int k)
+// The node up to whose backward the gradient of in[k], which node i makes,
+// waits as halves; -1: it does not wait long enough.
+static int halves_until(const struct planner *p, int i, int k)
 {
     const struct lam_value *v = &p->graph->values[p->graph->nodes[i].in[k]];
+    const int next = next_toucher(p, i, k);
 
     return p->options->keep_half && !p->options->keep_all &&
-           v->shape.dtype == LAM_F32 && v->producer >= 0 &&
-           i - next_toucher(p, i, k) > WORTH_IT;
+                   v->shape.dtype == LAM_F32 && v->producer >= 0 &&
+                   i - next > WORTH_IT
+               ? next
+               : -1;
 }
 
 static void plan_backward(struct planner *p, int i)
@@ -294,8 +298,9 @@ static void plan_backward(struct planner *p, int i)
         const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
         const int last =
             v->producer < 0 ? end_time(p) : backward_time(p, v->producer);
-        const bool waits =
-            np->wants[k] && plan->grad[value] < 0 && is_half_grad(p, i, k);
+        const int next =
+            np->wants[k] && plan->grad[value] < 0 ? halves_until(p, i, k) : -1;
+        const bool waits = next >= 0;
         int source = -1,
             *made = waits ? &np->first_grad[k] : &plan->grad[value];
 
@@ -316,8 +321,6 @@ static void plan_backward(struct planner *p, int i)
             *made = tenant_add(p, bytes, now, waits ? now : last);
         }
         if (waits) {
-            const int next = next_toucher(p, i, k);
-
             plan->grad_half_before[value] = next;
             plan->grad_half[value] =
                 tenant_add(p, bytes / 2, now, backward_time(p, next));
