@@ -41,7 +41,7 @@ struct lam_queue_options {
     // "end", "start": that side of each buffer lies at a page that may not be
     // touched, in place of canaries. Processors only. NULL: neither.
     const char *guard;
-    int profile;       // 1: keep event times, see lam_queue_profile
+    int profile;       // 1: keep event times, see lam_queue_times
     const char *cache; // folder of built programs; NULL: $XDG_CACHE_HOME/lamina
     bool tuned;        // read what was measured on the device, see tuning.h
 };
@@ -145,9 +145,6 @@ int lam_queue_times(struct lam_queue *queue, struct lam_kernel_time **rows);
 // The same by layers and passes, calls being kernels.
 int lam_queue_layer_times(struct lam_queue *queue,
                           struct lam_kernel_time **rows);
-// A line per kernel name, most time first, into a text to free(): calls, total
-// and mean milliseconds, share. "" without profile.
-char *lam_queue_profile(struct lam_queue *queue);
 // Kernels built so far, and how many of them came from the cache.
 void lam_queue_built(const struct lam_queue *queue, int *programs, int *hits,
                      double *seconds);

@@ -1,5 +1,4 @@
 // Times of kernels and layers, by OpenCL's events.
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,28 +119,6 @@ int lam_queue_layer_times(struct lam_queue *q, struct lam_kernel_time **rows)
     if (q->n_pending > 0 && !q->is_lost)
         lam_queue_finish(q);
     return list_times(q->layer_timings, rows);
-}
-
-char *lam_queue_profile(struct lam_queue *q)
-{
-    struct lam_kernel_time *rows;
-    const int n = lam_queue_times(q, &rows);
-    double total = 0.0;
-    size_t size = 0;
-    char *text = NULL;
-    FILE *out = open_memstream(&text, &size);
-
-    for (int i = 0; i < n; i++)
-        total += rows[i].seconds;
-    for (int i = 0; out && i < n; i++)
-        fprintf(out, "%-28s %7ld calls %10.2f ms %9.3f ms each %5.1f %%\n",
-                rows[i].name, rows[i].calls, 1e3 * rows[i].seconds,
-                1e3 * rows[i].seconds / (double)rows[i].calls,
-                total > 0.0 ? 100.0 * rows[i].seconds / total : 0.0);
-    free(rows);
-    if (out)
-        fclose(out);
-    return text;
 }
 
 static void free_list(struct lam_timing *list)

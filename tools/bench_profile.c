@@ -7,8 +7,7 @@
 #include "shape.h"
 
 struct row {
-    const struct lam_kernel_time *time; // of all steps
-    double ms, share, gflops, gb_s;     // gflops 0: no multiply-adds
+    double ms, share, gflops, gb_s; // of a step; gflops 0: no multiply-adds
 };
 
 int bench_profile_open(struct bench_profile *p, const struct lam_host *host)
@@ -59,8 +58,7 @@ static struct row row_of(const struct bench_profile *p,
 {
     const int i = find_node(p->graph, time->name);
     const double step = time->seconds / p->steps;
-    struct row r = {.time = time,
-                    .ms = 1e3 * step,
+    struct row r = {.ms = 1e3 * step,
                     .share = total > 0.0 ? time->seconds / total : 0.0};
 
     if (i >= 0 && step > 0.0) {
