@@ -6,9 +6,7 @@
 //   FAULT_FILE=N     the N-th change to a file or folder fails: "no space left"
 //   FAULT_LASTING=1  and so do all after it
 //   FAULT_PLACE=HASH counted are only the requests of this place (place.h)
-//   FAULT_PLACES=FILE   a line a request: its name, its place, its end: the
-//   four
-//                    functions that led to it
+//   FAULT_PLACES=FILE  a line a request: its name and its place
 //   FAULT_LOG=FILE   at exit "COUNT HIT", HIT the name of what failed first
 #define _GNU_SOURCE // place.h
 #include <dirent.h>
@@ -37,19 +35,18 @@ static int places = -1; // a file without a buffer: that would ask for memory
 // Whether this request is one of those that are counted.
 static bool counts(const char *name)
 {
-    struct place place;
+    uint64_t place;
     char line[96];
     int size;
 
     if (!at_place && places < 0)
         return true;
-    place = find_place(name, NULL, 8);
-    size = snprintf(line, sizeof(line), "%s %llx %llx\n", name,
-                    (unsigned long long)place.whole,
-                    (unsigned long long)place.end);
+    place = find_place(name, NULL, 0).whole;
+    size = snprintf(line, sizeof(line), "%s %llx\n", name,
+                    (unsigned long long)place);
     if (places >= 0 && write(places, line, (size_t)size) != size)
         abort();
-    return !at_place || place.whole == at_place;
+    return !at_place || place == at_place;
 }
 
 static bool fails(long at, const char *name)
