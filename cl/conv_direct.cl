@@ -88,17 +88,19 @@ conv_pack(const global float *restrict weight,
     }
 }
 
-__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-conv_direct(const global float *restrict x,
-            const global float *restrict packed,
-            const global float *restrict bias, global float *y,
-            global float *region, const long region_size, const int items,
-            const int groups, const int C, const int H, const int W,
-            const int K, const int P, const int Q, const int R, const int S,
-            const int sh, const int sw, const int dh, const int dw,
-            const int top, const int left, const int makes_big,
-            const int rows, const int columns, const int splits,
-            const float least)
+#define SIZES                                                                  \
+    const int items, const int groups, const int C, const int H, const int W,  \
+        const int K, const int P, const int Q, const int R, const int S,       \
+        const int sh, const int sw, const int dh, const int dw, const int top, \
+        const int left, const int makes_big, const int rows,                   \
+        const int columns, const int splits, const float least
+
+// Every workers-th item from `first` on.
+ONCE void direct(const global float *restrict x,
+                 const global float *restrict packed,
+                 const global float *restrict bias, global float *y,
+                 global float *region, const int first, const int workers,
+                 SIZES)
 {
     // Phases of the source and of the result.
     const int A = makes_big ? 1 : sh, B = makes_big ? 1 : sw;
@@ -117,9 +119,7 @@ conv_direct(const global float *restrict x,
     int offset[MAX_TAPS];
     float lanes[KR * TILE];
 
-    region += get_global_id(0) * region_size;
-    for (int item = get_global_id(0); item < items;
-         item += get_global_size(0)) {
+    for (int item = first; item < items; item += workers) {
         const int split = item % splits, at = item / splits;
         const int j0 = at % n_across * columns;
         const int i0 = at / n_across % n_down * rows;
@@ -240,4 +240,16 @@ conv_direct(const global float *restrict x,
                 }
         }
     }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_direct(const global float *restrict x,
+            const global float *restrict packed,
+            const global float *restrict bias, global float *y,
+            global float *region, const long region_size, SIZES)
+{
+    direct(x, packed, bias, y, region + get_global_id(0) * region_size,
+           get_global_id(0), get_global_size(0), items, groups, C, H, W, K, P,
+           Q, R, S, sh, sw, dh, dw, top, left, makes_big, rows, columns, splits,
+           least);
 }

@@ -62,17 +62,19 @@ void turn(const global float *small, const size_t plane, const int K,
         }
 }
 
-__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-conv_dweight(const global float *restrict big,
-             const global float *restrict small, global float *scratch,
-             const int has_bias, const long partial_at, const long region_at,
-             const long region_size, const int items, const int N,
-             const int groups, const int C,
-             const int H, const int W, const int K, const int P, const int Q,
-             const int R, const int S, const int sh, const int sw,
-             const int dh, const int dw, const int top, const int left,
-             const int rows, const int columns, const int channels,
-             const int parts)
+#define SIZES                                                                  \
+    const int items, const int N, const int groups, const int C, const int H,  \
+        const int W, const int K, const int P, const int Q, const int R,       \
+        const int S, const int sh, const int sw, const int dh, const int dw,   \
+        const int top, const int left, const int rows, const int columns,      \
+        const int channels, const int parts
+
+// Every workers-th item from first_item on.
+ONCE void dweights(const global float *restrict big,
+                   const global float *restrict small, global float *scratch,
+                   global float *turned, const int has_bias,
+                   const long partial_at, const int first_item,
+                   const int workers, SIZES)
 {
     const int T = R * S, KB = (K + BLOCK - 1) / BLOCK;
     const int TAPS = (C * T + NJ - 1) / NJ * NJ;
@@ -83,12 +85,9 @@ conv_dweight(const global float *restrict big,
     const bool in_place =
         T * sh * sw == 1 && top == 0 && left == 0 && H == P && W == Q;
     global float *sums = scratch, *partial = scratch + partial_at;
-    global float *turned =
-        scratch + region_at + get_global_id(0) * region_size;
     global float *copy = turned + rows * columns * BLOCK;
 
-    for (int item = get_global_id(0); item < items;
-         item += get_global_size(0)) {
+    for (int item = first_item; item < items; item += workers) {
         const int part = item % parts, cb = item / parts % CB;
         const int kb = item / parts / CB % KB, g = item / parts / CB / KB;
         const int c0 = cb * channels, cn = min(channels, C - c0);
@@ -179,6 +178,19 @@ conv_dweight(const global float *restrict big,
                     lanes[k];
         }
     }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_dweight(const global float *restrict big,
+             const global float *restrict small, global float *scratch,
+             const int has_bias, const long partial_at, const long region_at,
+             const long region_size, SIZES)
+{
+    dweights(big, small, scratch,
+             scratch + region_at + get_global_id(0) * region_size, has_bias,
+             partial_at, get_global_id(0), get_global_size(0), items, N, groups,
+             C, H, W, K, P, Q, R, S, sh, sw, dh, dw, top, left, rows, columns,
+             channels, parts);
 }
 
 // A work-item adds the parts of VW taps of a block of filters and turns them to

@@ -171,15 +171,19 @@ void put_pairs(const VECTOR a, const VECTOR b, global float *to)
     STORE(high, 1, to);
 }
 
-__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-conv_panel(const global float *restrict x, const global float *restrict packed,
-           const global float *restrict bias, global float *restrict y,
-           global float *region, const long region_size, const int items,
-           const int groups, const int C, const int H, const int W,
-           const int F, const int P, const int Q, const int R, const int S,
-           const int sh, const int sw, const int dh, const int dw,
-           const int top, const int left, const int YR, const int YS,
-           const int tiles, const int splits, const float least)
+#define SIZES                                                                  \
+    const int groups, const int C, const int H, const int W, const int F,      \
+        const int P, const int Q, const int R, const int S, const int sh,      \
+        const int sw, const int dh, const int dw, const int top,               \
+        const int left, const int YR, const int YS, const int tiles,           \
+        const int splits, const float least
+
+// Items first..last-1.
+ONCE void panels(const global float *restrict x,
+                 const global float *restrict packed,
+                 const global float *restrict bias, global float *restrict y,
+                 global float *region, const int first, const int last,
+                 SIZES)
 {
     const int T = R * S, D = C * T, PQ = P * Q;
     const bool is_plain =
@@ -187,12 +191,7 @@ conv_panel(const global float *restrict x, const global float *restrict packed,
     const int FB = (F + KR - 1) / KR;
     const bool in_order = is_plain && FB == 1;
     const int chunks = (PQ + tiles * TILE - 1) / (tiles * TILE);
-    const int first =
-        (int)((long)get_global_id(0) * items / get_global_size(0));
-    const int last =
-        (int)(((long)get_global_id(0) + 1) * items / get_global_size(0));
 
-    region += get_global_id(0) * region_size;
     for (int item = first; item < last; item++) {
         const int split = item % splits, chunk = item / splits % chunks;
         const int ng = item / splits / chunks, g = ng % groups;
@@ -293,4 +292,17 @@ conv_panel(const global float *restrict x, const global float *restrict packed,
                          to);
             }
     }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_panel(const global float *restrict x, const global float *restrict packed,
+           const global float *restrict bias, global float *restrict y,
+           global float *region, const long region_size, const int items,
+           SIZES)
+{
+    const long i = get_global_id(0), n = get_global_size(0);
+
+    panels(x, packed, bias, y, region + i * region_size, (int)(i * items / n),
+           (int)((i + 1) * items / n), groups, C, H, W, F, P, Q, R, S, sh, sw,
+           dh, dw, top, left, YR, YS, tiles, splits, least);
 }

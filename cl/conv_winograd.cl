@@ -110,15 +110,18 @@ void store_row(const VECTOR *m, global float *to)
 #endif
 }
 
-__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-conv_winograd(const global float *restrict x,
-              const global float *restrict packed,
-              const global float *restrict bias, global float *y,
-              global float *region, const long region_size, const int items,
-              const int N, const int groups, const int C, const int H,
-              const int W, const int K, const int P, const int Q, const int dh,
-              const int dw, const int top, const int left, const int splits,
-              const float least)
+#define SIZES                                                                  \
+    const int items, const int N, const int groups, const int C, const int H,  \
+        const int W, const int K, const int P, const int Q, const int dh,      \
+        const int dw, const int top, const int left, const int splits,         \
+        const float least
+
+// Every workers-th item from first_item on.
+ONCE void winograd(const global float *restrict x,
+                   const global float *restrict packed,
+                   const global float *restrict bias, global float *y,
+                   global float *source, const int first_item,
+                   const int workers, SIZES)
 {
     const int down = ((P + dh - 1) / dh + M - 1) / M;
     const int across = ((Q + dw - 1) / dw + M - 1) / M;
@@ -127,11 +130,9 @@ conv_winograd(const global float *restrict x,
     const long image = (long)groups * C * H * W;
     const size_t step = (size_t)C * NT + PAD;
     const size_t point_step = (size_t)KB * C * KR + PAD;
-    global float *source = region + get_global_id(0) * region_size;
     struct tile tiles[NT];
 
-    for (int item = get_global_id(0); item < items;
-         item += get_global_size(0)) {
+    for (int item = first_item; item < items; item += workers) {
         const int split = item % splits, chunk = item / splits % chunks;
         const int g = item / splits / chunks;
         const int kb0 = split * KB / splits, kb1 = (split + 1) * KB / splits;
@@ -251,4 +252,15 @@ conv_winograd(const global float *restrict x,
                 }
             }
     }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_winograd(const global float *restrict x,
+              const global float *restrict packed,
+              const global float *restrict bias, global float *y,
+              global float *region, const long region_size, SIZES)
+{
+    winograd(x, packed, bias, y, region + get_global_id(0) * region_size,
+             get_global_id(0), get_global_size(0), items, N, groups, C, H, W, K,
+             P, Q, dh, dw, top, left, splits, least);
 }

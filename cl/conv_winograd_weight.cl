@@ -111,17 +111,19 @@ struct segment segment_at(const int t, const int down, const int across,
         (JOIN(vload, wide)(part_, lanes_), 0, (to) + part_ * (apart));         \
     } while (0)
 
-__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-conv_winograd_weight(const global float *restrict big,
-                     const global float *restrict small, global float *scratch,
-                     const int has_bias, const long partial_at,
-                     const long region_at, const long region_size,
-                     const int items, const int images, const int groups,
-                     const int C, const int H, const int W, const int K,
-                     const int P, const int Q, const int dh, const int dw,
-                     const int top, const int left, const int T,
-                     const int together, const int channels, const int filters,
-                     const int parts)
+#define SIZES                                                                  \
+    const int items, const int images, const int groups, const int C,          \
+        const int H, const int W, const int K, const int P, const int Q,       \
+        const int dh, const int dw, const int top, const int left,             \
+        const int T, const int together, const int channels,                   \
+        const int filters, const int parts
+
+// Every workers-th item from first_item on.
+ONCE void winograd_weights(const global float *restrict big,
+                           const global float *restrict small,
+                           global float *scratch, global float *rows,
+                           const int has_bias, const long partial_at,
+                           const int first_item, const int workers, SIZES)
 {
     const int down = ((P + dh - 1) / dh + M - 1) / M;
     const int width = T * M * dw, across = (Q + width - 1) / width;
@@ -133,12 +135,10 @@ conv_winograd_weight(const global float *restrict big,
     const int most = together * T * dw;
     const size_t big_step = (size_t)channels * most + PAD;
     const size_t small_step = (size_t)filters * most + PAD;
-    global float *rows = scratch + region_at + get_global_id(0) * region_size;
     global float *from_big = rows + (size_t)SIDE * pitch * VW;
     global float *from_small = from_big + POINTS * big_step;
 
-    for (int item = get_global_id(0); item < items;
-         item += get_global_size(0)) {
+    for (int item = first_item; item < items; item += workers) {
         const int part = item % parts, cb = item / parts % CB;
         const int fb = item / parts / CB % FB, g = item / parts / CB / FB;
         const int c0 = cb * channels, cn = min(channels, C - c0);
@@ -299,6 +299,19 @@ conv_winograd_weight(const global float *restrict big,
                 }
         }
     }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_winograd_weight(const global float *restrict big,
+                     const global float *restrict small, global float *scratch,
+                     const int has_bias, const long partial_at,
+                     const long region_at, const long region_size, SIZES)
+{
+    winograd_weights(big, small, scratch,
+                     scratch + region_at + get_global_id(0) * region_size,
+                     has_bias, partial_at, get_global_id(0), get_global_size(0),
+                     items, images, groups, C, H, W, K, P, Q, dh, dw, top, left,
+                     T, together, channels, filters, parts);
 }
 
 // A work-item adds the parts of VW filters and NJ channels, turns them back by

@@ -2,6 +2,9 @@
 //
 // real    the element type of the run, float or double
 // REAL(x) a literal of that type: REAL(0.5) is 0.5f or 0.5
+// ONCE    before a function: compiled as one. PoCL compiles what is in a kernel
+//         three times, what a kernel calls once.
+#define ONCE __attribute__((noinline))
 #ifdef LAM_F64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 typedef double real;
