@@ -87,7 +87,7 @@ real df(const real v, const real slope)
 }
 
 // x and y may be one buffer.
-kernel void activation_forward(const global real *x, global real *y,
+kernel void activation_forward(const global stored *x, global stored *y,
                                const long n, const int chunk, const real slope)
 {
     const long first = get_global_id(0) * (long)chunk;
@@ -95,12 +95,12 @@ kernel void activation_forward(const global real *x, global real *y,
 
 #pragma clang loop vectorize(assume_safety)
     for (long i = first; i < last; i++)
-        y[i] = f(x[i], slope);
+        WRITE(y, i, f(READ(x, i), slope));
 }
 
 // dy and dx may be one buffer.
-kernel void activation_backward(const global real *v, const global real *dy,
-                                global real *dx, const long n, const int chunk,
+kernel void activation_backward(const global stored *v,
+                                const global stored *dy, global stored *dx, const long n, const int chunk,
                                 const real slope)
 {
     const long first = get_global_id(0) * (long)chunk;
@@ -108,5 +108,5 @@ kernel void activation_backward(const global real *v, const global real *dy,
 
 #pragma clang loop vectorize(assume_safety)
     for (long i = first; i < last; i++)
-        dx[i] = dy[i] * df(v[i], slope);
+        WRITE(dx, i, READ(dy, i) * df(READ(v, i), slope));
 }

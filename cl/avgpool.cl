@@ -26,8 +26,8 @@ int avgpool_columns(const int w, const int W)
 }
 
 // One number, with the taps outside the plane left out. h and w: of tap 0.
-real avgpool_one(const global real *x, const int H, const int W, const int h,
-                 const int w)
+real avgpool_one(const global stored *x, const int H, const int W,
+                 const int h, const int w)
 {
     const int r0 = window_first(h, DH, 0), r1 = window_last(h, DH, KH, H);
     const int s0 = window_first(w, DW, 0), s1 = window_last(w, DW, KW, W);
@@ -35,7 +35,7 @@ real avgpool_one(const global real *x, const int H, const int W, const int h,
 
     for (int r = r0; r < r1; r++)
         for (int s = s0; s < s1; s++)
-            sum += x[(long)(h + r * DH) * W + w + s * DW];
+            sum += READ(x, (long)(h + r * DH) * W + w + s * DW);
     return sum / (avgpool_rows(h, H) * avgpool_columns(w, W));
 }
 
@@ -74,9 +74,9 @@ void avgpool_row(const global real *restrict x, global real *restrict y,
 }
 #endif
 
-kernel void avgpool_forward(const global real *restrict x,
-                            global real *restrict y, const int H, const int W,
-                            const int P, const int Q, const long all_rows,
+kernel void avgpool_forward(const global stored *restrict x,
+                            global stored *restrict y, const int H,
+                            const int W, const int P, const int Q, const long all_rows,
                             const int rows, const int columns)
 {
     const int begin = get_global_id(0) * columns;
@@ -85,7 +85,7 @@ kernel void avgpool_forward(const global real *restrict x,
     const long last = min(first + rows, all_rows);
 
     for (long row = first; row < last; row++) {
-        const global real *plane = x + row / P * H * W;
+        const global stored *plane = x + row / P * H * W;
         const int h = (int)(row % P) * SH - TOP;
         int from = end, to = end;
 
@@ -97,14 +97,16 @@ kernel void avgpool_forward(const global real *restrict x,
         }
 #endif
         for (int q = begin; q < from; q++)
-            y[row * Q + q] = avgpool_one(plane, H, W, h, q * SW - LEFT);
+            WRITE(y, row * Q + q,
+                  avgpool_one(plane, H, W, h, q * SW - LEFT));
         for (int q = to; q < end; q++)
-            y[row * Q + q] = avgpool_one(plane, H, W, h, q * SW - LEFT);
+            WRITE(y, row * Q + q,
+                  avgpool_one(plane, H, W, h, q * SW - LEFT));
     }
 }
 
 // What the windows at dy, of `count` rows, give to dx[w].
-real avgpool_sum(const global real *restrict dy, const int w, const int W,
+real avgpool_sum(const global stored *restrict dy, const int w, const int W,
                  const int Q, const int count)
 {
     real sum = REAL(0.0);
@@ -113,21 +115,20 @@ real avgpool_sum(const global real *restrict dy, const int w, const int W,
         const int at = w + LEFT - s * DW, q = at / SW;
 
         if (at >= 0 && at % SW == 0 && q < Q)
-            sum += dy[q] / (count * avgpool_columns(q * SW - LEFT, W));
+            sum += READ(dy, q) / (count * avgpool_columns(q * SW - LEFT, W));
     }
     return sum;
 }
 
+#if FAST
 // Adds this to dx[begin..end), or puts it there if is_first.
 void avgpool_give(const global real *restrict dy, global real *restrict dx,
                   const int W, const int Q, const int count, const int begin,
                   const int end, const int is_first)
 {
-    int from = end, to = end;
+    const int from = min(window_group_from(window_from(Q), begin) * SW, end);
+    const int to = max(window_group_to(window_to(W, Q), end) * SW, from);
 
-#if FAST
-    from = min(window_group_from(window_from(Q), begin) * SW, end);
-    to = max(window_group_to(window_to(W, Q), end) * SW, from);
     for (int j = from / SW; j < to / SW; j++)
 #pragma unroll
         for (int f = 0; f < SW; f++) {
@@ -140,7 +141,6 @@ void avgpool_give(const global real *restrict dy, global real *restrict dx,
             sum /= count * KW;
             dx[j * SW + f] = is_first ? sum : dx[j * SW + f] + sum;
         }
-#endif
     for (int w = begin; w < from; w++)
         dx[w] =
             (is_first ? REAL(0.0) : dx[w]) + avgpool_sum(dy, w, W, Q, count);
@@ -148,11 +148,12 @@ void avgpool_give(const global real *restrict dy, global real *restrict dx,
         dx[w] =
             (is_first ? REAL(0.0) : dx[w]) + avgpool_sum(dy, w, W, Q, count);
 }
+#endif
 
 // Each number of dx looks at the windows that it is a tap of.
-kernel void avgpool_backward(const global real *restrict dy,
-                             global real *restrict dx, const int H, const int W,
-                             const int P, const int Q, const long all_rows,
+kernel void avgpool_backward(const global stored *restrict dy,
+                             global stored *restrict dx, const int H,
+                             const int W, const int P, const int Q, const long all_rows,
                              const int rows, const int columns)
 {
     const int begin = get_global_id(0) * columns;
@@ -162,6 +163,8 @@ kernel void avgpool_backward(const global real *restrict dy,
 
     for (long row = first; row < last; row++) {
         const int h = row % H;
+
+#if FAST
         int is_first = 1;
 
         for (int r = 0; r < KH; r++) {
@@ -175,5 +178,19 @@ kernel void avgpool_backward(const global real *restrict dy,
         }
         for (int w = begin; is_first && w < end; w++)
             dx[row * W + w] = REAL(0.0);
+#else
+        for (int w = begin; w < end; w++) {
+            real sum = REAL(0.0);
+
+            for (int r = 0; r < KH; r++) {
+                const int at = h + TOP - r * DH, p = at / SH;
+
+                if (at >= 0 && at % SH == 0 && p < P)
+                    sum += avgpool_sum(dy + (row / H * P + p) * Q, w, W, Q,
+                                       avgpool_rows(p * SH - TOP, H));
+            }
+            WRITE(dx, row * W + w, sum);
+        }
+#endif
     }
 }

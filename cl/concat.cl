@@ -1,7 +1,7 @@
 // concat: dst[offset_dst + n * row_dst + i] = src[offset_src + n * row_src + i]
 // for i < row. Work-item (i, -, n) moves a chunk of elements of image n.
-kernel void concat_copy(const global real *restrict src,
-                        global real *restrict dst, const long offset_src,
+kernel void concat_copy(const global stored *restrict src,
+                        global stored *restrict dst, const long offset_src,
                         const long offset_dst, const long row_src,
                         const long row_dst, const long row, const int chunk)
 {
@@ -14,5 +14,5 @@ kernel void concat_copy(const global real *restrict src,
     src += offset_src + n * row_src;
     dst += offset_dst + n * row_dst;
     for (long i = first; i < last; i++)
-        dst[i] = src[i];
+        WRITE(dst, i, READ(src, i));
 }

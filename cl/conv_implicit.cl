@@ -22,8 +22,9 @@
 // read and which of the R * S weights they take. Sizes fit an int within an
 // image.
 __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) kernel void
-conv_implicit(const global real *restrict x, const global real *restrict weight,
-              const global real *restrict bias, global real *restrict y,
+conv_implicit(const global stored *restrict x,
+              const global real *restrict weight,
+              const global real *restrict bias, global stored *restrict y,
               const int images, const int groups, const int C, const int H,
               const int W, const int K, const int P, const int Q, const int R,
               const int S, const int sh, const int sw, const int dh,
@@ -50,7 +51,7 @@ conv_implicit(const global real *restrict x, const global real *restrict weight,
     const int n = (int)(place / columns / rows);
     const int from_row = (int)(place / columns % rows) * XA;
     const int from_column = (int)(place % columns) * XB;
-    const global real *image =
+    const global stored *image =
         x + ((size_t)min(n, images - 1) * groups + g) * C * H * W;
     const int k0 = get_group_id(1) * TILE;
     const size_t by_k = makes_big ? R * S : (size_t)C * R * S;
@@ -93,7 +94,7 @@ conv_implicit(const global real *restrict x, const global real *restrict weight,
 
             b_tile[d][column] = is_in && n < images && h >= 0 && h < H &&
                                         w >= 0 && w < W
-                                    ? image[(c * H + h) * W + w]
+                                    ? READ(image, (c * H + h) * W + w)
                                     : REAL(0.0);
             if (makes_big)
                 a_tile[d][column] =
@@ -133,8 +134,9 @@ conv_implicit(const global real *restrict x, const global real *restrict weight,
                 const real v =
                     sum[i][j] + (bias ? bias[g * K + k] : REAL(0.0));
 
-                y[(((size_t)m * groups + g) * K + k) * P * Q + p * Q + q] =
-                    v < least ? least : v;
+                WRITE(y,
+                      (((size_t)m * groups + g) * K + k) * P * Q + p * Q + q,
+                      v < least ? least : v);
             }
         }
     }
@@ -145,8 +147,8 @@ conv_implicit(const global real *restrict x, const global real *restrict weight,
 // part get_group_id(2) / groups of them; the parts' sums follow one another in
 // `sums`, each of groups * K * C * R * S numbers.
 __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) kernel void
-conv_implicit_weight(const global real *restrict big,
-                     const global real *restrict small,
+conv_implicit_weight(const global stored *restrict big,
+                     const global stored *restrict small,
                      global real *restrict sums, const int images,
                      const int groups, const int C, const int H, const int W,
                      const int K, const int P, const int Q, const int R,
@@ -186,9 +188,9 @@ conv_implicit_weight(const global real *restrict big,
             sum[i][j] = REAL(0.0);
     for (long at = begin + d; at - d < end; at += DEPTH) {
         const bool is_in = at < end;
-        const global real *dy =
+        const global stored *dy =
             small + ((size_t)n * groups + g) * K * P * Q + p * Q + q;
-        const global real *image =
+        const global stored *image =
             big + ((size_t)n * groups + g) * C * H * W;
 
 #pragma unroll
@@ -197,10 +199,11 @@ conv_implicit_weight(const global real *restrict big,
             const int h = p * sh + down[i], w = q * sw + across[i];
 
             a_tile[d][row] =
-                is_in && k0 + row < K ? dy[(k0 + row) * P * Q] : REAL(0.0);
+                is_in && k0 + row < K ? READ(dy, (k0 + row) * P * Q)
+                                     : REAL(0.0);
             b_tile[d][row] = is_in && offset[i] >= 0 && h >= 0 && h < H &&
                                      w >= 0 && w < W
-                                 ? image[offset[i] + h * W + w]
+                                 ? READ(image, offset[i] + h * W + w)
                                  : REAL(0.0);
         }
         q += step_q;

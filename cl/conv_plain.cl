@@ -14,10 +14,10 @@
         const int dh, const int dw, const int top, const int left,             \
         const int groups
 
-kernel void conv_small(const global real *restrict big,
+kernel void conv_small(const global stored *restrict big,
                        const global real *restrict weight,
                        const global real *restrict bias,
-                       global real *restrict small, const int N,
+                       global stored *restrict small, const int N,
                        const real least, GEOMETRY)
 {
     const int q0 = get_global_id(0) * ROW, p = get_global_id(1);
@@ -33,7 +33,7 @@ kernel void conv_small(const global real *restrict big,
     for (int c = 0; c < CG; c++)
         for (int r = 0; r < R; r++) {
             const int h = p * sh + r * dh - top;
-            const global real *x =
+            const global stored *x =
                 big + (((size_t)n * groups + g) * CG + c) * H * W +
                 (size_t)max(h, 0) * W;
             const global real *a = weight + (((size_t)k * CG + c) * R + r) * S;
@@ -45,26 +45,26 @@ kernel void conv_small(const global real *restrict big,
 
                 if (w0 >= 0 && w0 + (ROW - 1) * sw < W) {
                     for (int i = 0; i < ROW; i++)
-                        sum[i] += x[w0 + i * sw] * a[s];
+                        sum[i] += READ(x, w0 + i * sw) * a[s];
                     continue;
                 }
                 for (int i = 0; i < last; i++)
                     if (w0 + i * sw >= 0 && w0 + i * sw < W)
-                        sum[i] += x[w0 + i * sw] * a[s];
+                        sum[i] += READ(x, w0 + i * sw) * a[s];
             }
         }
     small += ((size_t)nk * P + p) * Q + q0;
     for (int i = 0; i < last; i++)
-        small[i] = AT_LEAST(sum[i] + (bias ? bias[k] : REAL(0.0)));
+        WRITE(small, i, AT_LEAST(sum[i] + (bias ? bias[k] : REAL(0.0))));
 }
 
 // The adjoint: big gets what each of its elements gave to small. Here bias is
 // big's, for the transposed convolution.
-kernel void conv_big(const global real *restrict small,
+kernel void conv_big(const global stored *restrict small,
                      const global real *restrict weight,
                      const global real *restrict bias,
-                     global real *restrict big, const int N, const real least,
-                     GEOMETRY)
+                     global stored *restrict big, const int N,
+                     const real least, GEOMETRY)
 {
     const int w0 = get_global_id(0) * ROW, h = get_global_id(1);
     const int nc = get_global_id(2), C = groups * CG;
@@ -79,9 +79,9 @@ kernel void conv_big(const global real *restrict small,
     for (int k = g * KG; k < (g + 1) * KG; k++)
         for (int r = 0; r < R; r++) {
             const int at = h + top - r * dh, p = at / sh;
-            const global real *y = small +
-                                   ((size_t)n * groups * KG + k) * P * Q +
-                                   (size_t)max(p, 0) * Q;
+            const global stored *y = small +
+                                     ((size_t)n * groups * KG + k) * P * Q +
+                                     (size_t)max(p, 0) * Q;
             const global real *a =
                 weight + (((size_t)k * CG + c % CG) * R + r) * S;
 
@@ -92,18 +92,18 @@ kernel void conv_big(const global real *restrict small,
                     const int to = w0 + i + left - s * dw, q = to / sw;
 
                     if (to >= 0 && q < Q && q * sw == to)
-                        sum[i] += y[q] * a[s];
+                        sum[i] += READ(y, q) * a[s];
                 }
         }
     big += ((size_t)nc * H + h) * W + w0;
     for (int i = 0; i < last; i++)
-        big[i] = AT_LEAST(sum[i] + (bias ? bias[c] : REAL(0.0)));
+        WRITE(big, i, AT_LEAST(sum[i] + (bias ? bias[c] : REAL(0.0))));
 }
 
 // One weight's gradient from the rows (n, p) of one block; partial is [blocks,
 // K, CG, R, S].
-kernel void conv_weight(const global real *restrict big,
-                        const global real *restrict small,
+kernel void conv_weight(const global stored *restrict big,
+                        const global stored *restrict small,
                         global real *restrict partial, const int N,
                         const int rows, GEOMETRY)
 {
@@ -121,17 +121,17 @@ kernel void conv_weight(const global real *restrict big,
         return;
     for (int row = block * rows; row < min((block + 1) * rows, N * P); row++) {
         const int n = row / P, p = row % P, h = p * sh + r * dh - top;
-        const global real *x = big +
-                               (((size_t)n * groups + g) * CG + c) * H * W +
-                               (size_t)max(h, 0) * W;
-        const global real *y =
+        const global stored *x = big +
+                                 (((size_t)n * groups + g) * CG + c) * H * W +
+                                 (size_t)max(h, 0) * W;
+        const global stored *y =
             small + (((size_t)n * groups * KG + k) * P + p) * Q;
         real along = REAL(0.0);
 
         if (h < 0 || h >= H)
             continue;
         for (int q = first; q < end; q++)
-            along += y[q] * x[q * sw - before];
+            along += READ(y, q) * READ(x, q * sw - before);
         sum += along;
     }
     partial[block * n_weights + i] = sum;
@@ -139,7 +139,7 @@ kernel void conv_weight(const global real *restrict big,
 
 // Sums of the rows (n, p) of one block, channel by channel; partial is [blocks,
 // K], y [N, K, P, Q].
-kernel void conv_bias(const global real *restrict y,
+kernel void conv_bias(const global stored *restrict y,
                       global real *restrict partial, const int N, const int K,
                       const int P, const int Q, const int rows)
 {
@@ -149,15 +149,16 @@ kernel void conv_bias(const global real *restrict y,
     if (k >= K)
         return;
     for (int row = block * rows; row < min((block + 1) * rows, N * P); row++) {
-        const global real *at =
+        const global stored *at =
             y + (((size_t)(row / P) * K + k) * P + row % P) * Q;
         real4 along = (real4)(REAL(0.0));
         int q = 0;
 
         for (; q + 4 <= Q; q += 4)
-            along += (real4)(at[q], at[q + 1], at[q + 2], at[q + 3]);
+            along += (real4)(READ(at, q), READ(at, q + 1), READ(at, q + 2),
+                             READ(at, q + 3));
         for (; q < Q; q++)
-            along.x += at[q];
+            along.x += READ(at, q);
         sum += (along.x + along.y) + (along.z + along.w);
     }
     partial[(size_t)block * K + k] = sum;

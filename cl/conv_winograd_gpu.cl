@@ -74,7 +74,7 @@ kernel void winograd_weights(const global float *restrict weight,
     } while (0)
 
 // One work-item a tile and channel of x [images, groups * C, H, W].
-kernel void winograd_source(const global float *restrict x,
+kernel void winograd_source(const global stored *restrict x,
                             global float *restrict source, const int first,
                             const int tiles, const int C, const int H,
                             const int W, const int down, const int across,
@@ -89,14 +89,14 @@ kernel void winograd_source(const global float *restrict x,
     if (t < tiles && c < C) {
         const struct tile at =
             tile_at(first + t, down, across, dh, dw, top, left);
-        const global float *image = x + ((at.n * groups + g) * C + c) * H * W;
+        const global stored *image = x + ((at.n * groups + g) * C + c) * H * W;
 
         for (int r = 0; r < SIDE; r++)
             for (int s = 0; s < SIDE; s++) {
                 const int h = at.h + r * dh, w = at.w + s * dw;
 
                 d[r][s] = h >= 0 && h < H && w >= 0 && w < W
-                              ? image[h * W + w]
+                              ? READ(image, h * W + w)
                               : 0.0f;
             }
         TRANSFORM_BOTH(source_transform, d, SIDE, SIDE);
@@ -159,7 +159,7 @@ winograd_products(const global float *restrict packed, global float *scratch,
 kernel void winograd_result(const global float *restrict scratch,
                             const long result_at,
                             const global float *restrict bias,
-                            global float *restrict y, const int first,
+                            global stored *restrict y, const int first,
                             const int tiles, const int KP, const int P,
                             const int Q, const int down, const int across,
                             const int dh, const int dw, const float least)
@@ -185,13 +185,13 @@ kernel void winograd_result(const global float *restrict scratch,
             const float v = d[i][j] + add;
 
             if (p < P && q < Q)
-                y[p * Q + q] = v < least ? least : v;
+                WRITE(y, p * Q + q, v < least ? least : v);
         }
 }
 
 // One work-item a tile and filter of the gradient dy [images, groups * K, P, Q],
 // those beyond too.
-kernel void winograd_gradient(const global float *restrict dy,
+kernel void winograd_gradient(const global stored *restrict dy,
                               global float *restrict scratch,
                               const long result_at, const int first,
                               const int tiles, const int K, const int P,
@@ -202,7 +202,7 @@ kernel void winograd_gradient(const global float *restrict dy,
     const size_t TP = get_global_size(0), KP = get_global_size(1);
     const size_t groups = get_global_size(2), step = groups * KP * TP;
     const struct tile at = tile_at(first + t, down, across, dh, dw, 0, 0);
-    const global float *image = dy + ((at.n * groups + g) * K + k) * P * Q;
+    const global stored *image = dy + ((at.n * groups + g) * K + k) * P * Q;
     float d[SIDE][SIDE];
 
     for (int i = 0; i < SIDE; i++)
@@ -210,7 +210,7 @@ kernel void winograd_gradient(const global float *restrict dy,
             const int p = at.p + i * dh, q = at.q + j * dw;
 
             d[i][j] = i < M && j < M && t < tiles && k < K && p < P && q < Q
-                          ? image[p * Q + q]
+                          ? READ(image, p * Q + q)
                           : 0.0f;
         }
     TRANSFORM_BOTH(gradient_transform, d, M, SIDE);

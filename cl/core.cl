@@ -1,41 +1,17 @@
 // core: the kernels of the core itself.
 
+#include "halves.cl"
+
 // y += a * x, n elements; one work-item per `chunk` elements.
-kernel void core_add(global real *restrict y, const global real *restrict x,
-                     const real a, const long n, const int chunk)
+kernel void core_add(global stored *restrict y,
+                     const global stored *restrict x, const real a,
+                     const long n, const int chunk)
 {
     const long first = (long)get_global_id(0) * chunk;
     const long last = min(first + chunk, n);
 
     for (long i = first; i < last; i++)
-        y[i] += a * x[i];
-}
-
-// halves = x, n floats, to the nearest half, ties to even; what is beyond
-// `most` becomes that first. INFINITY: what is too large for a half becomes
-// infinite.
-kernel void core_narrow(global half *restrict halves,
-                        const global real *restrict x, const real most,
-                        const long n, const int chunk)
-{
-    const long first = (long)get_global_id(0) * chunk;
-    const long last = min(first + chunk, n);
-
-    for (long i = first; i < last; i++)
-        vstore_half_rte(x[i] > most ? most : x[i] < -most ? -most : x[i], i,
-                        halves);
-}
-
-// y = halves, n of them, exactly.
-kernel void core_widen(global real *restrict y,
-                       const global half *restrict halves, const long n,
-                       const int chunk)
-{
-    const long first = (long)get_global_id(0) * chunk;
-    const long last = min(first + chunk, n);
-
-    for (long i = first; i < last; i++)
-        y[i] = vload_half(i, halves);
+        WRITE(y, i, READ(y, i) + a * READ(x, i));
 }
 
 // x *= a, n elements. strange[at + work-item]: whether one of its products is

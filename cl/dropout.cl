@@ -12,8 +12,8 @@ ulong dropout_bits(const ulong seed, const ulong i)
     return (z ^ (z >> 31)) >> 32;
 }
 
-kernel void dropout(const global real *x, global real *y, const ulong seed,
-                    const ulong limit, const real scale, const long n,
+kernel void dropout(const global stored *x, global stored *y,
+                    const ulong seed, const ulong limit, const real scale, const long n,
                     const int chunk)
 {
     const long first = get_global_id(0) * (long)chunk;
@@ -21,5 +21,6 @@ kernel void dropout(const global real *x, global real *y, const ulong seed,
 
 #pragma clang loop vectorize(assume_safety)
     for (long i = first; i < last; i++)
-        y[i] = dropout_bits(seed, i) >= limit ? x[i] * scale : REAL(0.0);
+        WRITE(y, i,
+              dropout_bits(seed, i) >= limit ? READ(x, i) * scale : REAL(0.0));
 }

@@ -27,23 +27,23 @@
 #endif
 
 // One number, with the taps outside the plane left out. h and w: of tap 0.
-void maxpool_one(const global real *x, global real *y, global TAP *taps,
+void maxpool_one(const global stored *x, global stored *y, global TAP *taps,
                  const int H, const int W, const int h, const int w)
 {
     const int r0 = window_first(h, DH, 0), r1 = window_last(h, DH, KH, H);
     const int s0 = window_first(w, DW, 0), s1 = window_last(w, DW, KW, W);
-    real m = x[(long)(h + r0 * DH) * W + w + s0 * DW];
+    real m = READ(x, (long)(h + r0 * DH) * W + w + s0 * DW);
     int place = PLACE(r0, s0, h + r0 * DH, w + s0 * DW);
 
     for (int r = r0; r < r1; r++)
         for (int s = s0; s < s1; s++) {
-            const real v = x[(long)(h + r * DH) * W + w + s * DW];
+            const real v = READ(x, (long)(h + r * DH) * W + w + s * DW);
             const int is_larger = !(v <= m) && m == m;
 
             m = is_larger ? v : m;
             place = is_larger ? PLACE(r, s, h + r * DH, w + s * DW) : place;
         }
-    *y = m;
+    WRITE(y, 0, m);
     KEPT(*taps, place);
 }
 
@@ -129,8 +129,8 @@ void maxpool_row(const global real *x, global real *y, global TAP *taps,
 }
 #endif
 
-kernel void maxpool_forward(const global real *restrict x,
-                            global real *restrict y, global TAP *restrict taps,
+kernel void maxpool_forward(const global stored *restrict x,
+                            global stored *restrict y, global TAP *restrict taps,
                             const int H, const int W, const int P, const int Q,
                             const long all_rows, const int rows,
                             const int columns)
@@ -141,7 +141,7 @@ kernel void maxpool_forward(const global real *restrict x,
     const long last = min(first + rows, all_rows);
 
     for (long row = first; row < last; row++) {
-        const global real *plane = x + row / P * H * W;
+        const global stored *plane = x + row / P * H * W;
         const int h = (int)(row % P) * SH - TOP;
         int from = end, to = end;
 
@@ -162,7 +162,7 @@ kernel void maxpool_forward(const global real *restrict x,
 }
 
 // What row r of the windows at dy and taps gives to dx[w].
-real maxpool_sum(const global real *restrict dy,
+real maxpool_sum(const global stored *restrict dy,
                  const global TAP *restrict taps, const int h, const int w,
                  const int W, const int Q, const int r)
 {
@@ -172,7 +172,7 @@ real maxpool_sum(const global real *restrict dy,
         const int at = w + LEFT - s * DW, q = at / SW;
 
         if (at >= 0 && at % SW == 0 && q < Q && taps[q] == PLACE(r, s, h, w))
-            sum += dy[q];
+            sum += READ(dy, q);
     }
     return sum;
 }
@@ -204,17 +204,15 @@ void maxpool_give_wide(const global real *dy, const global TAP *taps,
 }
 #endif
 
+#if FAST
 // Adds this to dx[begin..end) of row h, or puts it there if is_first.
 void maxpool_give(const global real *restrict dy,
                   const global TAP *restrict taps, global real *restrict dx,
                   const int h, const int W, const int Q, const int r,
                   const int begin, const int end, const int is_first)
 {
-    int from = end, to = end;
-
-#if FAST
-    from = min(window_group_from(0, begin) * SW, end);
-    to = max(window_group_to(Q, end) * SW, from);
+    const int from = min(window_group_from(0, begin) * SW, end);
+    const int to = max(window_group_to(Q, end) * SW, from);
     int j = from / SW;
 
 #ifdef WIDE
@@ -236,7 +234,6 @@ void maxpool_give(const global real *restrict dy,
                 }
             dx[j * SW + f] = is_first ? sum : dx[j * SW + f] + sum;
         }
-#endif
     for (int w = begin; w < from; w++)
         dx[w] = (is_first ? REAL(0.0) : dx[w]) +
                 maxpool_sum(dy, taps, h, w, W, Q, r);
@@ -244,12 +241,13 @@ void maxpool_give(const global real *restrict dy,
         dx[w] = (is_first ? REAL(0.0) : dx[w]) +
                 maxpool_sum(dy, taps, h, w, W, Q, r);
 }
+#endif
 
 // Each number of dx looks at the windows that it is a tap of.
-kernel void maxpool_backward(const global real *restrict dy,
+kernel void maxpool_backward(const global stored *restrict dy,
                              const global TAP *restrict taps,
-                             global real *restrict dx, const int H, const int W,
-                             const int P, const int Q, const long all_rows,
+                             global stored *restrict dx, const int H,
+                             const int W, const int P, const int Q, const long all_rows,
                              const int rows, const int columns)
 {
     const int begin = get_global_id(0) * columns;
@@ -259,6 +257,8 @@ kernel void maxpool_backward(const global real *restrict dy,
 
     for (long row = first; row < last; row++) {
         const int h = row % H;
+
+#if FAST
         int is_first = 1;
 
         for (int r = 0; r < KH; r++) {
@@ -277,5 +277,19 @@ kernel void maxpool_backward(const global real *restrict dy,
         }
         for (int w = begin; is_first && w < end; w++)
             dx[row * W + w] = REAL(0.0);
+#else
+        for (int w = begin; w < end; w++) {
+            real sum = REAL(0.0);
+
+            for (int r = 0; r < KH; r++) {
+                const int at = h + TOP - r * DH, p = at / SH;
+                const long base = (row / H * P + p) * Q;
+
+                if (at >= 0 && at % SH == 0 && p < P)
+                    sum += maxpool_sum(dy + base, taps + base, h, w, W, Q, r);
+            }
+            WRITE(dx, row * W + w, sum);
+        }
+#endif
     }
 }

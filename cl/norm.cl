@@ -20,8 +20,8 @@
 // A work-item takes one number at a time, its neighbour the next.
 #define WIDTH 1
 typedef real wide;
-#define LOAD(from)   (*(from))
-#define STORE(v, to) (*(to) = (v))
+#define LOAD(from)   READ(from, 0)
+#define STORE(v, to) WRITE(to, 0, v)
 #define TOTAL(v)     (v)
 #else
 #define WIDTH 16
@@ -30,8 +30,13 @@ typedef double16 wide;
 #else
 typedef float16 wide;
 #endif
+#ifdef HALVES
+#define LOAD(from)   vload_half16(0, from)
+#define STORE(v, to) vstore_half16_rte(v, 0, to)
+#else
 #define LOAD(from)   vload16(0, from)
 #define STORE(v, to) vstore16(v, 0, to)
+#endif
 #define TOTAL(v)     norm_total(v)
 
 real norm_total(const wide v)
@@ -77,7 +82,7 @@ void norm_add(real *sum, real *lost, const real x)
     *sum = t;
 }
 
-real norm_sum(const global real *x, const int n)
+real norm_sum(const global stored *x, const int n)
 {
     const int lane = get_local_id(0);
     wide sum = (wide)(REAL(0.0));
@@ -86,12 +91,12 @@ real norm_sum(const global real *x, const int n)
     for (int i = lane * WIDTH; i + WIDTH <= n; i += LANES * WIDTH)
         sum += LOAD(x + i);
     for (int i = n - n % WIDTH + lane; i < n; i += LANES)
-        rest += x[i];
+        rest += READ(x, i);
     return TOTAL(sum) + rest;
 }
 
 // Sums of x - mean and of its square.
-real2 norm_spread(const global real *x, const int n, const real mean)
+real2 norm_spread(const global stored *x, const int n, const real mean)
 {
     const int lane = get_local_id(0);
     wide sum = (wide)(REAL(0.0)), squares = (wide)(REAL(0.0));
@@ -104,7 +109,7 @@ real2 norm_spread(const global real *x, const int n, const real mean)
         squares += d * d;
     }
     for (int i = n - n % WIDTH + lane; i < n; i += LANES) {
-        const real d = x[i] - mean;
+        const real d = READ(x, i) - mean;
 
         rest += d;
         rest_squares += d * d;
@@ -121,7 +126,7 @@ long norm_part(const long i, const long chunks)
 // parts[i] is the mean of chunk i, parts[chunks + i] its sum of squared
 // differences from that mean. The second look at a chunk finds it in the cache,
 // and mends the rounding of the first.
-kernel void norm_moments(const global real *x, global real *parts,
+kernel void norm_moments(const global stored *x, global real *parts,
                          const long mine, const long size, const long K,
                          const long chunks, const int per)
 {
@@ -132,7 +137,7 @@ kernel void norm_moments(const global real *x, global real *parts,
     for (long i = first; i < last; i++) {
         const long start = i % K * CHUNK;
         const int n = min(size - start, (long)CHUNK);
-        const global real *at = x + i / K * size + start;
+        const global stored *at = x + i / K * size + start;
         const real mean = norm_across(norm_sum(at, n), shared) / n;
         const real2 spread = norm_spread(at, n, mean);
         const real sum = norm_across(spread.x, shared);
@@ -208,7 +213,7 @@ kernel void norm_statistics(const global real *parts, global real *moments,
 // x and y may be one buffer. mean and spread are read from mean_at and spread_at on; spread is the
 // variance if is_variance, else 1 / sqrt(variance + epsilon). weight and bias,
 // of the channels, may be null.
-kernel void norm_apply(const global real *x, global real *y,
+kernel void norm_apply(const global stored *x, global stored *y,
                        const global real *mean, const long mean_at,
                        const global real *spread, const long spread_at,
                        const global real *weight, const global real *bias,
@@ -230,8 +235,8 @@ kernel void norm_apply(const global real *x, global real *y,
                         : spread[spread_at + set];
         const real scale = weight ? weight[c] * inverse : inverse;
         const real shift = bias ? bias[c] : REAL(0.0), m = mean[mean_at + set];
-        const global real *from = x + plane * size + start;
-        global real *to = y + plane * size + start;
+        const global stored *from = x + plane * size + start;
+        global stored *to = y + plane * size + start;
 
         for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH) {
             const wide v = (LOAD(from + j) - m) * scale + shift;
@@ -242,9 +247,9 @@ kernel void norm_apply(const global real *x, global real *y,
                 STORE(v, to + j);
         }
         for (int j = n - n % WIDTH + lane; j < n; j += LANES) {
-            const real v = (from[j] - m) * scale + shift;
+            const real v = (READ(from, j) - m) * scale + shift;
 
-            to[j] = has_relu ? RELU(real, v) : v;
+            WRITE(to, j, has_relu ? RELU(real, v) : v);
         }
     }
 }

@@ -4,8 +4,8 @@
 
 // parts[i] is the sum of dy over chunk i, parts[chunks + i] that of
 // dy * (x - mean).
-kernel void norm_sums(const global real *restrict x,
-                      const global real *restrict dy,
+kernel void norm_sums(const global stored *restrict x,
+                      const global stored *restrict dy,
                       const global real *restrict moments,
                       const global real *restrict weight,
                       const global real *restrict bias,
@@ -27,8 +27,8 @@ kernel void norm_sums(const global real *restrict x,
         const real scale =
             weight ? weight[c] * moments[sets + set] : moments[sets + set];
         const real shift = bias ? bias[c] : REAL(0.0);
-        const global real *at = x + plane * size + start;
-        const global real *g = dy + plane * size + start;
+        const global stored *at = x + plane * size + start;
+        const global stored *g = dy + plane * size + start;
         wide sum = (wide)(REAL(0.0)), product = (wide)(REAL(0.0));
         real rest = REAL(0.0), rest_product = REAL(0.0);
 
@@ -42,8 +42,9 @@ kernel void norm_sums(const global real *restrict x,
             product += v * d;
         }
         for (int j = n - n % WIDTH + lane; j < n; j += LANES) {
-            const real d = at[j] - m;
-            const real v = has_relu ? GATE(real, g[j], d * scale + shift) : g[j];
+            const real d = READ(at, j) - m;
+            const real v = has_relu ? GATE(real, READ(g, j), d * scale + shift)
+                                    : READ(g, j);
 
             rest += v;
             rest_product += v * d;
@@ -119,8 +120,8 @@ kernel void norm_means(global real *parts, const long behind,
 
 // dx = inverse * (weight * dy - means[set] - (x - mean) * means[sets + set]);
 // dy and dx may be one buffer.
-kernel void norm_gradient(const global real *x, const global real *dy,
-                          global real *dx, const global real *parts,
+kernel void norm_gradient(const global stored *x, const global stored *dy,
+                          global stored *dx, const global real *parts,
                           const long behind, const global real *moments,
                           const global real *weight, const global real *bias,
                           const long size, const long K, const long chunks,
@@ -141,8 +142,8 @@ kernel void norm_gradient(const global real *x, const global real *dy,
         const real a = weight ? weight[plane % C] * s : s;
         const real b = s * means[set], c = s * means[sets + set];
         const real shift = bias ? bias[plane % C] : REAL(0.0);
-        const global real *at = x + base, *g = dy + base;
-        global real *to = dx + base;
+        const global stored *at = x + base, *g = dy + base;
+        global stored *to = dx + base;
 
         for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH) {
             const wide d = LOAD(at + j) - m;
@@ -153,10 +154,11 @@ kernel void norm_gradient(const global real *x, const global real *dy,
             STORE(v * a - b - d * c, to + j);
         }
         for (int j = n - n % WIDTH + lane; j < n; j += LANES) {
-            const real d = at[j] - m;
-            const real v = has_relu ? GATE(real, g[j], d * a + shift) : g[j];
+            const real d = READ(at, j) - m;
+            const real v = has_relu ? GATE(real, READ(g, j), d * a + shift)
+                                    : READ(g, j);
 
-            to[j] = v * a - b - d * c;
+            WRITE(to, j, v * a - b - d * c);
         }
     }
 }

@@ -13,8 +13,8 @@ int pad_source(const int mode, const int i, const int n)
     return i < 0 ? -i : 2 * (n - 1) - i;
 }
 
-kernel void pad_forward(const global real *restrict x, global real *restrict y,
-                        const int H, const int W, const int OH, const int OW,
+kernel void pad_forward(const global stored *restrict x,
+                        global stored *restrict y, const int H, const int W, const int OH, const int OW,
                         const int top, const int left, const int mode,
                         const int chunk)
 {
@@ -34,21 +34,21 @@ kernel void pad_forward(const global real *restrict x, global real *restrict y,
         row = pad_source(mode, row, H);
     if (row < 0) {
         for (int ox = first; ox < last; ox++)
-            y[ox] = REAL(0.0);
+            WRITE(y, ox, REAL(0.0));
         return;
     }
     x += (plane * H + row) * W;
     for (int ox = first; ox < inner; ox++) {
         const int i = pad_source(mode, ox - left, W);
 
-        y[ox] = i < 0 ? REAL(0.0) : x[i];
+        WRITE(y, ox, i < 0 ? REAL(0.0) : READ(x, i));
     }
     for (int ox = inner; ox < outer; ox++)
-        y[ox] = x[ox - left];
+        WRITE(y, ox, READ(x, ox - left));
     for (int ox = outer; ox < last; ox++) {
         const int i = pad_source(mode, ox - left, W);
 
-        y[ox] = i < 0 ? REAL(0.0) : x[i];
+        WRITE(y, ox, i < 0 ? REAL(0.0) : READ(x, i));
     }
 }
 
@@ -79,8 +79,8 @@ int pad_reader(const int mode, const int i, const int n, const int out,
 }
 
 // dx by reflect and replicate; each element sums its readers in their order.
-kernel void pad_backward(const global real *restrict dy,
-                         global real *restrict dx, const int H, const int W,
+kernel void pad_backward(const global stored *restrict dy,
+                         global stored *restrict dx, const int H, const int W,
                          const int OH, const int OW, const int top,
                          const int left, const int mode, const int chunk)
 {
@@ -93,20 +93,21 @@ kernel void pad_backward(const global real *restrict dy,
         return;
     dx += (plane * H + row) * W;
     dy += plane * OH * OW;
-    for (int i = first; i < last; i++)
-        dx[i] = REAL(0.0);
-    for (int ky = 0; ky < pad_readers(mode, row, H, OH, top); ky++) {
-        const int oy = pad_reader(mode, row, H, OH, top, ky);
-        const global real *from = dy + (size_t)oy * OW;
+    for (int i = first; i < last; i++) {
+        real sum = REAL(0.0);
 
-        if (oy < 0)
-            continue;
-        for (int i = first; i < last; i++)
-            for (int kx = 0; kx < pad_readers(mode, i, W, OW, left); kx++) {
+        for (int ky = 0; ky < pad_readers(mode, row, H, OH, top); ky++) {
+            const int oy = pad_reader(mode, row, H, OH, top, ky);
+            const global stored *from = dy + (size_t)oy * OW;
+
+            for (int kx = 0; oy >= 0 && kx < pad_readers(mode, i, W, OW, left);
+                 kx++) {
                 const int ox = pad_reader(mode, i, W, OW, left, kx);
 
                 if (ox >= 0)
-                    dx[i] += from[ox];
+                    sum += READ(from, ox);
             }
+        }
+        WRITE(dx, i, sum);
     }
 }

@@ -22,9 +22,9 @@ bool shuffle_place(const int C, const int H, const int W, size_t *small,
     return row < H * R;
 }
 
-kernel void shuffle_forward(const global real *restrict small,
-                            global real *restrict big, const int C, const int H,
-                            const int W, const int chunk)
+kernel void shuffle_forward(const global stored *restrict small,
+                            global stored *restrict big, const int C,
+                            const int H, const int W, const int chunk)
 {
     const int first = (int)min((long)get_global_id(0) * chunk, (long)W);
     const int last = min(first + chunk, W);
@@ -36,11 +36,11 @@ kernel void shuffle_forward(const global real *restrict small,
     big += to;
     for (int w = first; w < last; w++)
         for (int j = 0; j < R; j++)
-            big[w * R + j] = small[j * step + w];
+            WRITE(big, w * R + j, READ(small, j * step + w));
 }
 
-kernel void shuffle_backward(const global real *restrict big,
-                             global real *restrict small, const int C,
+kernel void shuffle_backward(const global stored *restrict big,
+                             global stored *restrict small, const int C,
                              const int H, const int W, const int chunk)
 {
     const int first = (int)min((long)get_global_id(0) * chunk, (long)W);
@@ -53,5 +53,5 @@ kernel void shuffle_backward(const global real *restrict big,
     big += from;
     for (int w = first; w < last; w++)
         for (int j = 0; j < R; j++)
-            small[j * step + w] = big[w * R + j];
+            WRITE(small, j * step + w, READ(big, w * R + j));
 }

@@ -2,6 +2,8 @@
 //
 // real    the element type of the run, float or double
 // REAL(x) a literal of that type: REAL(0.5) is 0.5f or 0.5
+// stored  what images lie in memory as: real, or half with -DHALVES=1. READ(p, i)
+//         is p[i] as real, WRITE(p, i, v) rounds v to the nearest, ties to even.
 // ONCE    before a function: compiled as one. PoCL compiles what is in a kernel
 //         three times, what a kernel calls once.
 #define ONCE __attribute__((noinline))
@@ -18,4 +20,16 @@ typedef float2 real2;
 typedef float4 real4;
 #define REAL(x) x##f
 #define REAL_MAX FLT_MAX
+#endif
+#ifdef HALVES
+#ifdef __clang__ // loops over halves need not become vectors
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+#define stored half
+#define READ(p, i) vload_half(i, p)
+#define WRITE(p, i, v) vstore_half_rte(v, i, p)
+#else
+#define stored real
+#define READ(p, i) ((p)[i])
+#define WRITE(p, i, v) ((p)[i] = (v))
 #endif

@@ -4,8 +4,8 @@
 // every choice of a pixel is exact, in INDEX: int where the sizes allow it, else
 // long. Forward: work-item (stretch, oy, plane) makes `chunk` numbers of a row of
 // y. Backward: work-item (stretch, y, plane) makes as many of a row of dx, each
-// the sum over the outputs that read it, in order: a whole row by going through
-// the outputs once, a stretch by looking up those of each number.
+// the sum over the outputs that read it, in order: a whole row of floats by going
+// through the outputs once, others by looking up those of each number.
 enum { HALF_PIXEL, ASYMMETRIC, ALIGN_CORNERS, PYTORCH_HALF_PIXEL };
 enum { ROUND_AUTO, FLOOR, CEIL, PREFER_FLOOR, PREFER_CEIL };
 
@@ -76,15 +76,15 @@ bool repeats(const int mode, const int rounding, const int W, const int OW)
            (mode == ASYMMETRIC ? rounding == FLOOR : rounding == PREFER_CEIL);
 }
 
-kernel void resize_nearest(const global real *restrict x,
-                           global real *restrict y, const int H, const int W,
+kernel void resize_nearest(const global stored *restrict x,
+                           global stored *restrict y, const int H, const int W,
                            const int OH, const int OW, const int mode,
                            const int rounding, const int chunk)
 {
     const int first = get_global_id(0) * chunk, last = min(first + chunk, OW);
     const int oy = get_global_id(1);
     const size_t plane = get_global_id(2);
-    const global real *row =
+    const global stored *row =
         x + (plane * H + nearest(mode, rounding, oy, H, OH)) * W;
 
     if (oy >= OH)
@@ -96,15 +96,40 @@ kernel void resize_nearest(const global real *restrict x,
 
         for (int i = first / r; ox < last; i++)
             for (const int end = min((i + 1) * r, last); ox < end; ox++)
-                y[ox] = row[i];
+                WRITE(y, ox, READ(row, i));
         return;
     }
     for (int ox = first; ox < last; ox++)
-        y[ox] = row[nearest(mode, rounding, ox, W, OW)];
+        WRITE(y, ox, READ(row, nearest(mode, rounding, ox, W, OW)));
 }
 
-kernel void resize_nearest_backward(const global real *restrict dy,
-                                    global real *restrict dx, const int H,
+// Whether numbers of a row may be summed where they lie: not in halves.
+#ifdef HALVES
+#define IS_WHOLE false
+#else
+#define IS_WHOLE (last - first == W)
+#endif
+#define ADD(p, i, v) WRITE(p, i, READ(p, i) + (v))
+
+// dx[i][j], where columns [ends.x, ends.y) of dy may read j, all of them if
+// `all`.
+real nearest_sum(const global stored *restrict dy, const int2 rows,
+                 const int2 ends, const bool all, const int i, const int j,
+                 const int H, const int W, const int OH, const int OW,
+                 const int mode, const int rounding)
+{
+    real sum = REAL(0.0);
+
+    for (int oy = rows.x; oy < rows.y; oy++)
+        if (nearest(mode, rounding, oy, H, OH) == i)
+            for (int ox = ends.x; ox < ends.y; ox++)
+                if (all || nearest(mode, rounding, ox, W, OW) == j)
+                    sum += READ(dy, (size_t)oy * OW + ox);
+    return sum;
+}
+
+kernel void resize_nearest_backward(const global stored *restrict dy,
+                                    global stored *restrict dx, const int H,
                                     const int W, const int OH, const int OW,
                                     const int mode, const int rounding,
                                     const int chunk)
@@ -113,42 +138,39 @@ kernel void resize_nearest_backward(const global real *restrict dy,
     const int i = get_global_id(1);
     const size_t plane = get_global_id(2);
     const int2 rows = readers(mode, i, H, OH);
-    const bool is_whole = last - first == W;
+    const bool all = repeats(mode, rounding, W, OW);
+    const int r = OW / W;
 
     if (i >= H)
         return;
     dx += (plane * H + i) * W;
     dy += plane * OH * OW;
-    for (int j = first; j < last; j++)
-        dx[j] = REAL(0.0);
+    if (!IS_WHOLE) {
+        for (int j = first; j < last; j++)
+            WRITE(dx, j,
+                  nearest_sum(dy, rows,
+                              all ? (int2)(j * r, j * r + r)
+                                  : readers(mode, j, W, OW),
+                              all, i, j, H, W, OH, OW, mode, rounding));
+        return;
+    }
+    for (int j = 0; j < W; j++)
+        WRITE(dx, j, REAL(0.0));
     for (int oy = rows.x; oy < rows.y; oy++) {
-        const global real *row = dy + (size_t)oy * OW;
+        const global stored *row = dy + (size_t)oy * OW;
 
         if (nearest(mode, rounding, oy, H, OH) != i)
             continue;
-        if (repeats(mode, rounding, W, OW)) {
-            const int r = OW / W;
-
-            for (int j = first; j < last; j++)
-                for (int k = 0; k < r; k++)
-                    dx[j] += row[j * r + k];
-        } else if (is_whole) {
-            for (int ox = 0; ox < OW; ox++)
-                dx[nearest(mode, rounding, ox, W, OW)] += row[ox];
-        } else {
-            for (int j = first; j < last; j++) {
-                const int2 columns = readers(mode, j, W, OW);
-
-                for (int ox = columns.x; ox < columns.y; ox++)
-                    if (nearest(mode, rounding, ox, W, OW) == j)
-                        dx[j] += row[ox];
-            }
-        }
+        for (int j = 0; j < W && all; j++)
+            for (int k = 0; k < r; k++)
+                ADD(dx, j, READ(row, j * r + k));
+        for (int ox = 0; ox < OW && !all; ox++)
+            ADD(dx, nearest(mode, rounding, ox, W, OW), READ(row, ox));
     }
 }
 
-kernel void resize_bilinear(const global real *restrict x,
-                            global real *restrict y, const int H, const int W,
+kernel void resize_bilinear(const global stored *restrict x,
+                            global stored *restrict y, const int H, const int W,
                             const int OH, const int OW, const int mode,
                             const int rounding, const int chunk)
 {
@@ -157,23 +179,49 @@ kernel void resize_bilinear(const global real *restrict x,
     const size_t plane = get_global_id(2);
     real ty, tx;
     const int2 rows = bilinear(mode, oy, H, OH, &ty);
-    const global real *above = x + (plane * H + rows.x) * W;
-    const global real *below = x + (plane * H + rows.y) * W;
+    const global stored *above = x + (plane * H + rows.x) * W;
+    const global stored *below = x + (plane * H + rows.y) * W;
 
     if (oy >= OH)
         return;
     y += (plane * OH + oy) * OW;
     for (int ox = first; ox < last; ox++) {
         const int2 at = bilinear(mode, ox, W, OW, &tx);
-        const real a = above[at.x] + tx * (above[at.y] - above[at.x]);
-        const real b = below[at.x] + tx * (below[at.y] - below[at.x]);
+        const real p = READ(above, at.x), q = READ(below, at.x);
+        const real a = p + tx * (READ(above, at.y) - p);
+        const real b = q + tx * (READ(below, at.y) - q);
 
-        y[ox] = a + ty * (b - a);
+        WRITE(y, ox, a + ty * (b - a));
     }
 }
 
-kernel void resize_bilinear_backward(const global real *restrict dy,
-                                     global real *restrict dx, const int H,
+// What the outputs of row i read of its number j: dx[i][j].
+real bilinear_sum(const global stored *restrict dy, const int2 rows,
+                  const int i, const int j, const int H, const int W,
+                  const int OH, const int OW, const int mode)
+{
+    const int2 columns = readers(mode, j, W, OW);
+    real sum = REAL(0.0), ty, tx;
+
+    for (int oy = rows.x; oy < rows.y; oy++) {
+        const int2 from = bilinear(mode, oy, H, OH, &ty);
+        const real weight = (from.x == i ? 1 - ty : 0) + (from.y == i ? ty : 0);
+
+        for (int ox = columns.x; ox < columns.y && weight != 0; ox++) {
+            const int2 at = bilinear(mode, ox, W, OW, &tx);
+            const real g = weight * READ(dy, (size_t)oy * OW + ox);
+
+            if (at.x == j)
+                sum += (1 - tx) * g;
+            if (at.y == j)
+                sum += tx * g;
+        }
+    }
+    return sum;
+}
+
+kernel void resize_bilinear_backward(const global stored *restrict dy,
+                                     global stored *restrict dx, const int H,
                                      const int W, const int OH, const int OW,
                                      const int mode, const int rounding,
                                      const int chunk)
@@ -182,41 +230,30 @@ kernel void resize_bilinear_backward(const global real *restrict dy,
     const int i = get_global_id(1);
     const size_t plane = get_global_id(2);
     const int2 candidates = readers(mode, i, H, OH);
-    const bool is_whole = last - first == W;
     real ty, tx;
 
     if (i >= H)
         return;
     dx += (plane * H + i) * W;
     dy += plane * OH * OW;
-    for (int j = first; j < last; j++)
-        dx[j] = REAL(0.0);
+    if (!IS_WHOLE) {
+        for (int j = first; j < last; j++)
+            WRITE(dx, j,
+                  bilinear_sum(dy, candidates, i, j, H, W, OH, OW, mode));
+        return;
+    }
+    for (int j = 0; j < W; j++)
+        WRITE(dx, j, REAL(0.0));
     for (int oy = candidates.x; oy < candidates.y; oy++) {
         const int2 rows = bilinear(mode, oy, H, OH, &ty);
         const real weight = (rows.x == i ? 1 - ty : 0) + (rows.y == i ? ty : 0);
-        const global real *row = dy + (size_t)oy * OW;
 
-        if (weight == 0)
-            continue;
-        for (int ox = 0; ox < OW && is_whole; ox++) {
+        for (int ox = 0; ox < OW && weight != 0; ox++) {
             const int2 at = bilinear(mode, ox, W, OW, &tx);
-            const real g = weight * row[ox];
+            const real g = weight * READ(dy, (size_t)oy * OW + ox);
 
-            dx[at.x] += (1 - tx) * g;
-            dx[at.y] += tx * g;
-        }
-        for (int j = first; j < last && !is_whole; j++) {
-            const int2 columns = readers(mode, j, W, OW);
-
-            for (int ox = columns.x; ox < columns.y; ox++) {
-                const int2 at = bilinear(mode, ox, W, OW, &tx);
-                const real g = weight * row[ox];
-
-                if (at.x == j)
-                    dx[j] += (1 - tx) * g;
-                if (at.y == j)
-                    dx[j] += tx * g;
-            }
+            ADD(dx, at.x, (1 - tx) * g);
+            ADD(dx, at.y, tx * g);
         }
     }
 }

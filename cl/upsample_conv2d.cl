@@ -18,10 +18,10 @@
         const int KG, const int P, const int Q, const int R, const int S,      \
         const int SY, const int SX, const int top, const int left
 
-kernel void upsample_run(const global real *restrict x,
+kernel void upsample_run(const global stored *restrict x,
                          const global real *restrict w,
                          const global real *restrict bias, const real least,
-                         global real *restrict y, GEOMETRY)
+                         global stored *restrict y, GEOMETRY)
 {
     const int q = get_global_id(0), p = get_global_id(1);
     const int nk = get_global_id(2), K = groups * KG;
@@ -31,7 +31,7 @@ kernel void upsample_run(const global real *restrict x,
     if (q >= Q || p >= P || n >= N)
         return;
     for (int c = 0; c < CG; c++) {
-        const global real *image =
+        const global stored *image =
             x + (((size_t)n * groups + k / KG) * CG + c) * H * W;
 
         for (int r = 0; r < R; r++)
@@ -39,16 +39,16 @@ kernel void upsample_run(const global real *restrict x,
                 const int h = p + r - top, v = q + s - left;
 
                 if (h >= 0 && h < H * SY && v >= 0 && v < W * SX)
-                    sum += image[(size_t)(h / SY) * W + v / SX] *
+                    sum += READ(image, (size_t)(h / SY) * W + v / SX) *
                            w[(((size_t)k * CG + c) * R + r) * S + s];
             }
     }
-    y[((size_t)nk * P + p) * Q + q] = sum < least ? least : sum;
+    WRITE(y, ((size_t)nk * P + p) * Q + q, sum < least ? least : sum);
 }
 
-kernel void upsample_data(const global real *restrict dy,
+kernel void upsample_data(const global stored *restrict dy,
                           const global real *restrict w,
-                          global real *restrict dx, GEOMETRY)
+                          global stored *restrict dx, GEOMETRY)
 {
     const int j = get_global_id(0), i = get_global_id(1);
     const int nc = get_global_id(2), C = groups * CG;
@@ -70,14 +70,15 @@ kernel void upsample_data(const global real *restrict dy,
                     for (int s = max(S - 1 - u, 0);
                          s < min(S, S - 1 - u + SX); s++)
                         along += w[(((size_t)k * CG + c % CG) * R + r) * S + s];
-                sum += along *
-                       dy[(((size_t)n * groups * KG + k) * P + p) * Q + q];
+                sum +=
+                    along *
+                    READ(dy, (((size_t)n * groups * KG + k) * P + p) * Q + q);
             }
-    dx[((size_t)nc * H + i) * W + j] = sum;
+    WRITE(dx, ((size_t)nc * H + i) * W + j, sum);
 }
 
-kernel void upsample_weight(const global real *restrict x,
-                            const global real *restrict dy,
+kernel void upsample_weight(const global stored *restrict x,
+                            const global stored *restrict dy,
                             global real *restrict dw, GEOMETRY)
 {
     const int tap = get_global_id(0), c = get_global_id(1);
@@ -88,16 +89,16 @@ kernel void upsample_weight(const global real *restrict x,
         return;
     for (int n = 0; n < N; n++)
         for (int p = max(0, top - r); p < min(P, H * SY + top - r); p++) {
-            const global real *row =
+            const global stored *row =
                 x + ((((size_t)n * groups + k / KG) * CG + c) * H +
                      (p + r - top) / SY) *
                         W;
-            const global real *gradient =
+            const global stored *gradient =
                 dy + (((size_t)n * groups * KG + k) * P + p) * Q;
             real along = REAL(0.0);
 
             for (int q = max(0, left - s); q < min(Q, W * SX + left - s); q++)
-                along += gradient[q] * row[(q + s - left) / SX];
+                along += READ(gradient, q) * READ(row, (q + s - left) / SX);
             sum += along;
         }
     dw[(((size_t)k * CG + c) * R + r) * S + s] = sum;

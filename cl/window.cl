@@ -5,8 +5,13 @@
 // These capital words are constants of the build, but for H, W, P, Q.
 //
 // Far from the left and right edge loops run over many columns with all taps
-// unrolled, so that they become vectors; FAST says that this is worth it.
+// unrolled, so that they become vectors; FAST says that this is worth it. Halves
+// are for GPUs, where a work-item makes one number.
+#ifdef HALVES
+#define FAST 0
+#else
 #define FAST (KH * KW <= 32 && SW <= 8)
+#endif
 
 // The taps from `first` to `last` - 1 of n taps, `step` apart from `start` on,
 // lie in [low, high).

@@ -5,6 +5,7 @@
 #include "flat.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "activation.cl.h"
 
@@ -48,7 +49,7 @@ static int activation_shape(const struct lam_layer *layer,
         shapes->backward_in = 1;
     else
         shapes->backward_out = 1;
-    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE;
+    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_HALVES;
     return LAM_OK;
 }
 
@@ -74,13 +75,17 @@ static int activation_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
     struct activation_state *state = layer->state;
     const struct lam_host *host = layer->host;
-    int err = host->kernel(host, activation_cl, "activation_forward",
-                           options_of(layer), &state->forward);
+    char options[40];
+    int err;
 
+    snprintf(options, sizeof(options), "%s%s", options_of(layer),
+             lam_halves(&io->in[0].shape));
+    err = host->kernel(host, activation_cl, "activation_forward", options,
+                       &state->forward);
     state->cut = flat_cut(host, lam_elements(&io->in[0].shape));
     if (!err)
-        err = host->kernel(host, activation_cl, "activation_backward",
-                           options_of(layer), &state->backward);
+        err = host->kernel(host, activation_cl, "activation_backward", options,
+                           &state->backward);
     return err;
 }
 

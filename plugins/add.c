@@ -38,7 +38,7 @@ static int add_shape(const struct lam_layer *layer, struct lam_shapes *shapes)
     }
     shapes->n_out = 1;
     shapes->out[0] = shapes->in[0];
-    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE;
+    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_HALVES;
     return LAM_OK;
 }
 
@@ -46,11 +46,12 @@ static int add_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
     const struct lam_host *host = layer->host;
     struct add_state *state = layer->state;
-    int err = host->kernel(host, add_cl, "add_scale", NULL, &state->scale);
+    const char *halves = lam_halves(&io->in[0].shape);
+    int err = host->kernel(host, add_cl, "add_scale", halves, &state->scale);
 
     state->cut = flat_cut(host, lam_elements(&io->in[0].shape));
     if (!err)
-        err = host->kernel(host, add_cl, "add_pair", NULL, &state->pair);
+        err = host->kernel(host, add_cl, "add_pair", halves, &state->pair);
     return err;
 }
 

@@ -35,6 +35,7 @@ static int avgpool_shape(const struct lam_layer *layer,
     if (err)
         return err;
     shapes->n_out = 1;
+    shapes->flags = LAM_HALVES;
     shapes->out[0] = window_result(&window, &shapes->in[0]);
     return LAM_OK;
 }
@@ -50,7 +51,8 @@ static int avgpool_prepare(struct lam_layer *layer, const struct lam_io *io)
     snprintf(more, sizeof(more), "%s-DBOTTOM=%d -DRIGHT=%d",
              config->count_include_pad ? "-DPADS " : "",
              (int)state->window.after[0], (int)state->window.after[1]);
-    window_options(layer, &state->window, more, options, sizeof(options));
+    window_options(layer, &state->window, &io->in[0].shape, more, options,
+                   sizeof(options));
     if (!err)
         err = host->kernel(host, avgpool_cl, "avgpool_forward", options,
                            &state->forward);

@@ -14,6 +14,7 @@ static int concat_shape(const struct lam_layer *layer,
 
     shapes->n_out = 1;
     shapes->out[0] = shapes->in[0];
+    shapes->flags = LAM_HALVES;
     if (shapes->in[0].rank < 2)
         return host->fail(host, LAM_ESHAPE,
                           "inputs of rank %d have no channels",
@@ -41,9 +42,8 @@ static int concat_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
     struct concat_state *state = layer->state;
 
-    (void)io;
-    return layer->host->kernel(layer->host, concat_cl, "concat_copy", NULL,
-                               &state->kernel);
+    return layer->host->kernel(layer->host, concat_cl, "concat_copy",
+                               lam_halves(&io->in[0].shape), &state->kernel);
 }
 
 // Elements of one image.

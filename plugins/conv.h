@@ -118,7 +118,8 @@ struct conv_geometry {
     int c, h, w; // of big, all groups
     int k, p, q; // of small, all groups
     int r, s, sh, sw, dh, dw;
-    int top, left; // zeros before big
+    int top, left;      // zeros before big
+    const char *halves; // lam_halves of the input
 };
 
 // What is made: small from big, or the adjoint, or the weight's gradient.
@@ -221,7 +222,8 @@ int conv_fold_turned(const struct lam_fused *fused);
     }
 
 // Plain kernels, conv_plain.c. bias may be NULL.
-int conv_plain_prepare(const struct lam_host *host, struct conv_plain *plain);
+int conv_plain_prepare(const struct lam_host *host,
+                       const struct conv_geometry *g, struct conv_plain *plain);
 int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                    const struct conv_geometry *g, int made,
                    const struct lam_tensor *src,
@@ -248,6 +250,14 @@ int conv_plain_reduce(const struct lam_host *host,
 // Bytes of scratch of the weight and the bias.
 int64_t conv_plain_scratch(const struct lam_host *host,
                            const struct conv_geometry *g);
+
+// Whether kernels for processors serve: they read floats.
+static inline bool conv_for_processor(const struct lam_host *host,
+                                      const struct conv_geometry *g)
+{
+    return host->device.kind == LAM_DEVICE_CPU && host->real == LAM_F32 &&
+           !g->halves[0];
+}
 
 // conv_processor.c: what the kernels for processors share. Registers of a tile:
 // filters x vectors x width of a vector.
@@ -357,6 +367,7 @@ int conv_implicit_score(const struct lam_host *host,
 void conv_implicit_workspace(const struct lam_host *host,
                              const struct conv_geometry *g, int64_t *scratch);
 int conv_implicit_prepare(const struct lam_host *host,
+                          const struct conv_geometry *g,
                           struct conv_implicit *implicit);
 int conv_implicit_run(const struct lam_host *host,
                       const struct conv_implicit *implicit,

@@ -154,10 +154,7 @@ static void choose_cut(const struct lam_host *host,
 int conv_direct_score(const struct lam_host *host,
                       const struct conv_geometry *g)
 {
-    return host->device.kind == LAM_DEVICE_CPU && host->real == LAM_F32 &&
-                   g->r * g->s <= MAX_TAPS
-               ? 10
-               : 0;
+    return conv_for_processor(host, g) && g->r * g->s <= MAX_TAPS ? 10 : 0;
 }
 
 void conv_direct_workspace(const struct lam_host *host,

@@ -47,7 +47,7 @@ int conv_gemm_score(const struct lam_host *host, const struct conv_geometry *g)
     int images, rows;
 
     tile_size(host, g, &images, &rows);
-    if (images < 1)
+    if (images < 1 || g->halves[0])
         return 0;
     if (host->device.kind == LAM_DEVICE_GPU)
         return 5;

@@ -77,13 +77,14 @@ void conv_implicit_workspace(const struct lam_host *host,
 }
 
 int conv_implicit_prepare(const struct lam_host *host,
+                          const struct conv_geometry *g,
                           struct conv_implicit *implicit)
 {
     char options[64];
     int err;
 
-    snprintf(options, sizeof(options), "-DSIDE=%d -DMAX_TAPS=%d", side_of(host),
-             MAX_TAPS);
+    snprintf(options, sizeof(options), "-DSIDE=%d -DMAX_TAPS=%d%s",
+             side_of(host), MAX_TAPS, g->halves);
     err = host->kernel(host, conv_implicit_cl, "conv_implicit", options,
                        &implicit->run);
     return err ? err

@@ -9,7 +9,9 @@ int conv_prepare(struct lam_layer *layer, const struct lam_io *io)
     struct conv_state *state = layer->state;
     const int err = conv_geometry(layer, &io->in[0].shape, &state->geometry);
 
-    return err ? err : conv_plain_prepare(layer->host, &state->plain);
+    return err ? err
+               : conv_plain_prepare(layer->host, &state->geometry,
+                                    &state->plain);
 }
 
 int conv_run(struct lam_layer *layer, const struct lam_io *io)

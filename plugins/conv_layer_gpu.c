@@ -100,7 +100,8 @@ CONV_DO(conv_prepare_implicit)
     struct conv_state *state = layer->state;
 
     (void)io;
-    return conv_implicit_prepare(layer->host, &state->implicit);
+    return conv_implicit_prepare(layer->host, &state->geometry,
+                                 &state->implicit);
 }
 
 CONV_DO(conv_run_implicit)

@@ -99,7 +99,7 @@ static bool can_serve(const struct lam_host *host,
     const struct product p = product_of(g, made);
     const struct conv_tile tile = tile_of(host, &p);
 
-    if (host->device.kind != LAM_DEVICE_CPU || host->real != LAM_F32 ||
+    if (!conv_for_processor(host, g) ||
         (int64_t)p.depth * tile.nv * tile.vw > MOST)
         return false;
     return made == CONV_SMALL ||

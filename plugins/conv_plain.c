@@ -1,6 +1,8 @@
 // The plain kernels of conv2d and conv_transpose2d.
 #include "conv.h"
 
+#include <stdio.h>
+
 #include "conv_plain.cl.h"
 
 enum { N_GEOMETRY = 15 };
@@ -20,9 +22,10 @@ static int row_of(const struct lam_host *host)
     return host->device.kind == LAM_DEVICE_CPU ? 8 : 1;
 }
 
-int conv_plain_prepare(const struct lam_host *host, struct conv_plain *plain)
+int conv_plain_prepare(const struct lam_host *host,
+                       const struct conv_geometry *g, struct conv_plain *plain)
 {
-    const char *options = row_of(host) == 8 ? "-DROW=8" : "-DROW=1";
+    char options[40];
     const struct {
         const char *name;
         struct lam_kernel **kernel;
@@ -33,6 +36,7 @@ int conv_plain_prepare(const struct lam_host *host, struct conv_plain *plain)
                   {"conv_reduce", &plain->reduce}};
     int err = LAM_OK;
 
+    snprintf(options, sizeof(options), "-DROW=%d%s", row_of(host), g->halves);
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]) && !err; i++)
         err = host->kernel(host, conv_plain_cl, wanted[i].name, options,
                            wanted[i].kernel);

@@ -55,7 +55,7 @@ void conv_weights(const struct conv_config *config, struct lam_shapes *shapes,
                   bool small_first, double fan_in, double fan_out)
 {
     const int64_t inputs = shapes->in[0].dim[1], filters = config->filters;
-    const int32_t dtype = shapes->in[0].dtype;
+    const int32_t dtype = lam_real(&shapes->in[0]);
     struct lam_weight *weight = &shapes->weight[0], *bias = &shapes->weight[1];
 
     weight->name = "weight";
@@ -72,6 +72,7 @@ void conv_weights(const struct conv_config *config, struct lam_shapes *shapes,
     weight->group = config->init == LAM_INIT_ICNR ? config->icnr * config->icnr
                                                   : config->groups;
     shapes->n_weight = 1;
+    shapes->flags |= LAM_HALVES;
     if (!config->has_bias)
         return;
     bias->name = "bias";

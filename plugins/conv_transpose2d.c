@@ -96,7 +96,8 @@ int conv_geometry(const struct lam_layer *layer, const struct lam_shape *in,
                                 .dh = config->dilation[0],
                                 .dw = config->dilation[1],
                                 .top = down.before,
-                                .left = across.before};
+                                .left = across.before,
+                                .halves = lam_halves(in)};
     return LAM_OK;
 }
 

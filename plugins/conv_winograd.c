@@ -87,8 +87,8 @@ int conv_winograd_score(const struct lam_host *host,
                         const struct conv_geometry *g, int made, int m,
                         bool training)
 {
-    if (host->device.kind != LAM_DEVICE_CPU || host->real != LAM_F32 ||
-        g->r != 3 || g->s != 3 || g->sh != 1 || g->sw != 1 ||
+    if (!conv_for_processor(host, g) || g->r != 3 || g->s != 3 || g->sh != 1 ||
+        g->sw != 1 ||
         tiles_of(g, &(struct conv_pass){.p = g->h, .q = g->w}, m) > 1 << 28)
         return 0;
     return conv_winograd_rank(m, cost_of(host, g, made, 2, training),

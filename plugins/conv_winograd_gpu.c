@@ -163,7 +163,7 @@ int conv_winograd_gpu_prepare(const struct lam_host *host,
                   {"winograd_gradient", &state->result, true, false},
                   {"winograd_weight_products", &state->products, true, false},
                   {"winograd_weight_result", &state->weights, true, false}};
-    char options[80];
+    char options[100];
     struct cut cut;
     int err = LAM_OK;
 
@@ -171,8 +171,8 @@ int conv_winograd_gpu_prepare(const struct lam_host *host,
     state->m = m;
     state->packed = 0;
     snprintf(options, sizeof(options),
-             "-DM=%d -DGROUP=%d -DROWS=%d -DCOLUMNS=%d", m, cut.side, cut.each,
-             cut.each);
+             "-DM=%d -DGROUP=%d -DROWS=%d -DCOLUMNS=%d%s", m, cut.side,
+             cut.each, cut.each, g->halves);
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]) && !err; i++)
         if (made == CONV_WEIGHT ? wanted[i].is_weight : wanted[i].is_made)
             err = host->kernel(host, conv_winograd_gpu_cl, wanted[i].name,

@@ -121,9 +121,8 @@ static double cost_of(const struct lam_host *host,
 int conv_winograd_weight_score(const struct lam_host *host,
                                const struct conv_geometry *g, int m)
 {
-    if (host->device.kind != LAM_DEVICE_CPU || host->real != LAM_F32 ||
-        g->r != 3 || g->s != 3 || g->sh != 1 || g->sw != 1 ||
-        (int64_t)g->n * g->p * g->q > 1 << 28)
+    if (!conv_for_processor(host, g) || g->r != 3 || g->s != 3 || g->sh != 1 ||
+        g->sw != 1 || (int64_t)g->n * g->p * g->q > 1 << 28)
         return 0;
     return conv_winograd_rank(m, cost_of(host, g, 2), cost_of(host, g, 4));
 }

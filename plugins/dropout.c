@@ -32,7 +32,7 @@ static int dropout_shape(const struct lam_layer *layer,
                                  "p is 1, which drops everything; wanted less");
     shapes->n_out = 1;
     shapes->out[0] = shapes->in[0];
-    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE;
+    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_HALVES;
     return LAM_OK;
 }
 
@@ -40,9 +40,8 @@ static int dropout_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
     struct dropout_state *state = layer->state;
 
-    (void)io;
-    return layer->host->kernel(layer->host, dropout_cl, "dropout", NULL,
-                               &state->kernel);
+    return layer->host->kernel(layer->host, dropout_cl, "dropout",
+                               lam_halves(&io->in[0].shape), &state->kernel);
 }
 
 // A hash of 32 bits is kept from here on.

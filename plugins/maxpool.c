@@ -45,6 +45,7 @@ static int maxpool_shape(const struct lam_layer *layer,
     if (err)
         return err;
     shapes->n_out = 1;
+    shapes->flags = LAM_HALVES;
     shapes->out[0] = window_result(&window, &shapes->in[0]);
     if (config->indices) {
         shapes->n_out = 2;
@@ -78,7 +79,8 @@ static int maxpool_prepare(struct lam_layer *layer, const struct lam_io *io)
     else if (io->training)
         more = tap_bytes(&state->window) == 1 ? "-DKEEP -DTAP=uchar"
                                               : "-DKEEP -DTAP=ushort";
-    window_options(layer, &state->window, more, options, sizeof(options));
+    window_options(layer, &state->window, &io->in[0].shape, more, options,
+                   sizeof(options));
     if (!err)
         err = host->kernel(host, maxpool_cl, "maxpool_forward", options,
                            &state->forward);

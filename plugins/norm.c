@@ -1,5 +1,7 @@
 #include "norm.h"
 
+#include <stdio.h>
+
 #include "norm.cl.h"
 
 struct norm norm_of(const struct lam_layer *layer, const struct lam_shape *x,
@@ -13,7 +15,8 @@ struct norm norm_of(const struct lam_layer *layer, const struct lam_shape *x,
                      .C = (int32_t)x->dim[1],
                      .per = 1,
                      .lanes = 1,
-                     .bytes = x->dtype == LAM_F64 ? 8 : 4};
+                     .bytes = x->dtype == LAM_F64 ? 8 : 4,
+                     .halves = lam_halves(x)};
 
     for (int i = 2; i < x->rank; i++)
         n.size *= x->dim[i];
@@ -41,9 +44,10 @@ void norm_shape(const struct norm *n, struct lam_shapes *shapes)
     shapes->out[0] = *x;
     shapes->n_aux = 1;
     shapes->aux[0] = (struct lam_shape){
-        .dtype = x->dtype, .rank = 1, .dim = {2 * (int64_t)n->sets}};
+        .dtype = lam_real(x), .rank = 1, .dim = {2 * (int64_t)n->sets}};
     shapes->backward_in = 1;
-    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_RUN_AGAIN;
+    shapes->flags =
+        LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_RUN_AGAIN | LAM_HALVES;
     shapes->run_scratch = shapes->backward_scratch =
         (n->behind + 2 * (int64_t)n->sets) * n->bytes;
 }
@@ -52,7 +56,7 @@ void norm_weight(struct lam_shapes *shapes, const char *name, int32_t init)
 {
     shapes->weight[shapes->n_weight++] =
         (struct lam_weight){.name = name,
-                            .shape = {.dtype = shapes->in[0].dtype,
+                            .shape = {.dtype = lam_real(&shapes->in[0]),
                                       .rank = 1,
                                       .dim = {shapes->in[0].dim[1]}},
                             .init = init};
@@ -70,8 +74,10 @@ int norm_prepare(const struct lam_layer *layer, struct norm *n)
         {"norm_weights", &n->weights},   {"norm_means", &n->means},
         {"norm_gradient", &n->gradient},
     };
-    const char *options = n->lanes > 1 ? "-DLANES=128" : "-DLANES=1";
+    char options[40];
     int err = LAM_OK;
+
+    snprintf(options, sizeof(options), "-DLANES=%d%s", n->lanes, n->halves);
 
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !err; i++)
         err =

@@ -17,6 +17,7 @@ enum {
 struct norm {
     int64_t size, K, chunks, mine, behind;
     int32_t N, C, sets, planes, divisor, step, per, lanes, bytes, has_relu;
+    const char *halves; // lam_halves of x
     struct lam_kernel *moments, *statistics, *apply;
     struct lam_kernel *sums, *weights, *means, *gradient;
 };

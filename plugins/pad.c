@@ -79,6 +79,7 @@ static int pad_shape(const struct lam_layer *layer, struct lam_shapes *shapes)
                 host, LAM_ESHAPE, "%d pixels cannot be mirrored from %lld",
                 pad_of(layer, side), (long long)dim[2 + side % 2]);
     shapes->n_out = 1;
+    shapes->flags = LAM_HALVES;
     shapes->out[0] = shapes->in[0];
     for (int d = 0; d < 2; d++)
         shapes->out[0].dim[2 + d] += pad_of(layer, d) + pad_of(layer, d + 2);
@@ -89,12 +90,13 @@ static int pad_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
     struct pad_state *state = layer->state;
     const struct lam_host *host = layer->host;
-    int err = host->kernel(host, pad_cl, "pad_forward", NULL, &state->forward);
+    const char *halves = lam_halves(&io->in[0].shape);
+    int err =
+        host->kernel(host, pad_cl, "pad_forward", halves, &state->forward);
 
-    (void)io;
     if (!err)
-        err =
-            host->kernel(host, pad_cl, "pad_backward", NULL, &state->backward);
+        err = host->kernel(host, pad_cl, "pad_backward", halves,
+                           &state->backward);
     return err;
 }
 
@@ -183,6 +185,7 @@ static int crop_shape(const struct lam_layer *layer, struct lam_shapes *shapes)
                           "offset has %d numbers, wanted top and left",
                           config->offset.n);
     shapes->n_out = 1;
+    shapes->flags = LAM_HALVES;
     *out = shapes->in[0];
     for (int d = 0; d < 2; d++) {
         const int64_t n = shapes->in[0].dim[2 + d];

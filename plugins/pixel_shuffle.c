@@ -46,6 +46,7 @@ static int shuffle_shape(const struct lam_layer *layer,
         return host->fail(host, LAM_ESHAPE,
                           "wants images [N, C, H, W], found rank %d", in->rank);
     shapes->n_out = 1;
+    shapes->flags = LAM_HALVES;
     shapes->out[0] = *in;
     if (layer->type == &pixel_shuffle) {
         if (in->dim[1] % (r * r) != 0)
@@ -74,12 +75,11 @@ static int shuffle_prepare(struct lam_layer *layer, const struct lam_io *io)
     const struct shuffle_config *config = layer->config;
     const struct lam_host *host = layer->host;
     struct shuffle_state *state = layer->state;
-    char options[40];
+    char options[60];
     int err;
 
-    (void)io;
-    snprintf(options, sizeof(options), "-DR=%d%s", config->factor,
-             config->order == TF ? " -DTF" : "");
+    snprintf(options, sizeof(options), "-DR=%d%s%s", config->factor,
+             config->order == TF ? " -DTF" : "", lam_halves(&io->in[0].shape));
     err = host->kernel(host, pixel_shuffle_cl, "shuffle_forward", options,
                        &state->forward);
     if (!err)

@@ -18,7 +18,7 @@ static const struct lam_param reshape_params[] = {
 static void shapes_fill(struct lam_shapes *shapes)
 {
     shapes->n_out = 1;
-    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE;
+    shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_HALVES;
 }
 
 static int flatten_shape(const struct lam_layer *layer,

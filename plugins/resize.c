@@ -8,7 +8,7 @@
 // (ONNX Resize's names.) Coordinates are ratios of whole numbers and computed
 // as such, so that no rounding of a device decides which pixel is nearest.
 // Bilinear clamps at the border; nothing is smoothed when shrinking.
-#include "lam/plugin.h"
+#include <stdio.h>
 
 #include "flat.h"
 #include "resize.cl.h"
@@ -91,6 +91,7 @@ static int resize_shape(const struct lam_layer *layer,
                           "wants either 'scale' or 'size', not %s",
                           config->scale[0] ? "both" : "neither");
     shapes->n_out = 1;
+    shapes->flags = LAM_HALVES;
     shapes->out[0] = shapes->in[0];
     for (int d = 0; d < 2; d++)
         shapes->out[0].dim[2 + d] =
@@ -120,10 +121,14 @@ static int resize_prepare(struct lam_layer *layer, const struct lam_io *io)
     // The largest number that arises is 4 * in * out, about.
     const bool is_small = (in[2] + 4) * (out[2] + 4) < INT32_MAX / 4 &&
                           (in[3] + 4) * (out[3] + 4) < INT32_MAX / 4;
-    const char *options =
-        is_small ? "-DINDEX=int -DINDEX2=int2" : "-DINDEX=long -DINDEX2=long2";
-    int err = host->kernel(host, resize_cl, forward[config->mode], options,
-                           &state->forward);
+    char options[60];
+    int err;
+
+    snprintf(options, sizeof(options), "-DINDEX=%s -DINDEX2=%s2%s",
+             is_small ? "int" : "long", is_small ? "int" : "long",
+             lam_halves(&io->in[0].shape));
+    err = host->kernel(host, resize_cl, forward[config->mode], options,
+                       &state->forward);
 
     if (!err)
         err = host->kernel(host, resize_cl, backward[config->mode], options,

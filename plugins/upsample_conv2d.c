@@ -93,7 +93,8 @@ int conv_geometry(const struct lam_layer *layer, const struct lam_shape *in,
         .dh = 1,
         .dw = 1,
         .top = config->conv.kernel[0] - 1 - before[0],
-        .left = config->conv.kernel[1] - 1 - before[1]};
+        .left = config->conv.kernel[1] - 1 - before[1],
+        .halves = lam_halves(in)};
     return LAM_OK;
 }
 
@@ -197,7 +198,7 @@ static int upsample_prepare(struct lam_layer *layer, const struct lam_io *io)
 
     for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !err; i++)
         err = layer->host->kernel(layer->host, upsample_conv2d_cl, list[i].name,
-                                  NULL, list[i].kernel);
+                                  state->conv.geometry.halves, list[i].kernel);
     return err ? err : prepare_weight(layer);
 }
 

@@ -98,16 +98,18 @@ struct lam_shape window_result(const struct window *window,
 }
 
 void window_options(const struct lam_layer *layer, const struct window *w,
-                    const char *more, char *text, size_t size)
+                    const struct lam_shape *in, const char *more, char *text,
+                    size_t size)
 {
     const bool is_gpu = layer->host->device.kind == LAM_DEVICE_GPU;
 
     snprintf(text, size,
              "%s-DKH=%d -DKW=%d -DSH=%d -DSW=%d -DDH=%d -DDW=%d -DTOP=%d "
-             "-DLEFT=%d %s",
+             "-DLEFT=%d %s%s",
              is_gpu ? "" : "-DCPU ", (int)w->kernel[0], (int)w->kernel[1],
              (int)w->stride[0], (int)w->stride[1], (int)w->dilation[0],
-             (int)w->dilation[1], (int)w->before[0], (int)w->before[1], more);
+             (int)w->dilation[1], (int)w->before[0], (int)w->before[1], more,
+             lam_halves(in));
 }
 
 int window_launch(const struct lam_layer *layer, const struct window *window,

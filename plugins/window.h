@@ -82,9 +82,11 @@ int window_of(const struct lam_layer *layer, const struct lam_shape *in,
 struct lam_shape window_result(const struct window *window,
                                const struct lam_shape *in);
 
-// The numbers of cl/window.cl as options of the build, then `more`.
+// The numbers of cl/window.cl as options of the build, then `more`, for a layer
+// with this input.
 void window_options(const struct lam_layer *layer, const struct window *window,
-                    const char *more, char *text, size_t size);
+                    const struct lam_shape *in, const char *more, char *text,
+                    size_t size);
 
 // Launches over rows of `height` and `width` numbers of all planes; the last
 // two of n_args arguments are filled in: rows and columns of a work-item.

@@ -99,7 +99,7 @@ int lam_graph_input(struct lam_graph *graph, const char *name,
     if (lam_graph_find(graph, name) >= 0)
         return lam_fail(graph->ctx, LAM_EMODEL, "input '%s' is there twice",
                         name);
-    if (shape->dtype != LAM_I32)
+    if (shape->dtype != LAM_I32 && shape->dtype != LAM_F16)
         added.shape.dtype = graph->host->real;
     err = graph_reserve(graph, 1, 0, 0);
     if (err)

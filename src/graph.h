@@ -60,7 +60,8 @@ int lam_graph_create(struct lam_context *ctx,
                      struct lam_graph **graph);
 void lam_graph_destroy(struct lam_graph *graph); // NULL is fine
 
-// Adds a named input; *value is its index.
+// Adds a named input, of indices, halves, or else the host's real; *value is
+// its index.
 int lam_graph_input(struct lam_graph *graph, const char *name,
                     const struct lam_shape *shape, int *value);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collective.h"
+#include "half.h"
 #include "queue.h"
 #include "shape.h"
 
@@ -74,6 +75,7 @@ static int host_fill(const struct lam_host *host, const struct lam_tensor *dst,
     struct host_data *data = host->data;
     const float narrow = (float)value;
     const int32_t whole = (int32_t)value;
+    const uint32_t half = lam_half_of(narrow);
     uint32_t words[2];
     const int err = check_bytes(data->queue, dst, "fill");
 
@@ -82,10 +84,12 @@ static int host_fill(const struct lam_host *host, const struct lam_tensor *dst,
     if (dst->shape.dtype == LAM_F64) {
         memcpy(words, &value, sizeof(value));
     } else {
-        memcpy(&words[0],
-               dst->shape.dtype == LAM_F32 ? (const void *)&narrow
-                                           : (const void *)&whole,
-               sizeof(words[0]));
+        words[0] = half | half << 16;
+        if (dst->shape.dtype != LAM_F16)
+            memcpy(&words[0],
+                   dst->shape.dtype == LAM_F32 ? (const void *)&narrow
+                                               : (const void *)&whole,
+                   sizeof(words[0]));
         words[1] = words[0];
     }
     return lam_queue_fill(data->queue, dst->buffer,

@@ -8,7 +8,9 @@
 //     float);
 //   - backward in float against backward in double;
 //   - the same bits in a second run, and when layers work in place;
-//   - every variant that takes the shapes against the plain kernels.
+//   - every variant that takes the shapes against the plain kernels;
+//   - all of that with images as halves, where the layer takes them: bit-equal
+//     to the rounded results in float where the sample is exact.
 // A result that is zero throughout is not trusted: it tested nothing.
 #ifndef LAM_SELFTEST_H
 #define LAM_SELFTEST_H
@@ -33,8 +35,9 @@ struct lam_selftest {
     // Called for each case: its name and "" or what is wrong.
     void (*report)(const char *name, const char *problem);
     int passed, failed, skipped;
-    int n_gradients, n_adjoints, n_variants; // cases that had such a check
-    int n_runs[LAM_TINY_VARIANTS];           // of each variant of the layer
+    // Cases that had such a check.
+    int n_gradients, n_adjoints, n_variants, n_halves;
+    int n_runs[LAM_TINY_VARIANTS]; // of each variant of the layer
 };
 
 // Fills in the hosts. Without double on the device the checks in double are

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "half.h"
 #include "rng.h"
 #include "shape.h"
 
-static const struct lam_node *case_node(const struct lam_case *c, int real)
+static const struct lam_node *case_node(const struct lam_case *c, int which)
 {
-    return &c->graph[real]->nodes[0];
+    return &c->graph[which]->nodes[0];
 }
 
 // Word i of a text of words, or `other`.
@@ -50,9 +51,10 @@ static int read_inputs(struct lam_case *c)
     return LAM_OK;
 }
 
-static int make_graph(struct lam_case *c, int real)
+static int make_graph(struct lam_case *c, int which)
 {
     struct lam_context *ctx = c->test->ctx;
+    const bool halves = which == LAM_CASE_HALVES;
     int in[LAM_MAX_IN], node, err;
     const struct lam_node_spec spec = {.name = "op",
                                        .type = c->type->name,
@@ -61,19 +63,23 @@ static int make_graph(struct lam_case *c, int real)
                                        .in = in,
                                        .n_in = c->n_in};
 
-    err = lam_graph_create(ctx, c->test->registry, &c->test->host[real],
-                           c->training, &c->graph[real]);
+    err = lam_graph_create(ctx, c->test->registry,
+                           &c->test->host[halves ? LAM_F32 : which],
+                           c->training, &c->graph[which]);
     for (int i = 0; i < c->n_in && !err; i++) {
+        struct lam_shape shape = c->in_shape[i];
         char name[16];
 
+        if (halves && shape.dtype != LAM_I32)
+            shape.dtype = LAM_F16;
         snprintf(name, sizeof(name), "x%d", i);
-        err = lam_graph_input(c->graph[real], name, &c->in_shape[i], &in[i]);
+        err = lam_graph_input(c->graph[which], name, &shape, &in[i]);
     }
     if (!err)
-        err = lam_graph_add(c->graph[real], &spec, &node);
-    for (int i = 0; !err && i < c->graph[real]->n_values; i++)
-        c->graph[real]->values[i].is_output =
-            c->graph[real]->values[i].producer >= 0;
+        err = lam_graph_add(c->graph[which], &spec, &node);
+    for (int i = 0; !err && i < c->graph[which]->n_values; i++)
+        c->graph[which]->values[i].is_output =
+            c->graph[which]->values[i].producer >= 0;
     return err;
 }
 
@@ -140,6 +146,9 @@ int lam_case_open(struct lam_case *c, struct lam_selftest *test,
         err = make_graph(c, LAM_F32);
     if (!err && !sample->error)
         err = make_graph(c, LAM_F64);
+    if (!err && !sample->error &&
+        case_node(c, LAM_F32)->shapes.flags & LAM_HALVES)
+        err = make_graph(c, LAM_CASE_HALVES);
     return err || sample->error ? err : fill_case(c);
 }
 
@@ -152,6 +161,7 @@ void lam_case_close(struct lam_case *c)
     free(c->d_out);
     lam_graph_destroy(c->graph[0]);
     lam_graph_destroy(c->graph[1]);
+    lam_graph_destroy(c->graph[LAM_CASE_HALVES]);
 }
 
 void lam_outcome_free(struct lam_outcome *o)
@@ -170,13 +180,15 @@ void lam_outcome_free(struct lam_outcome *o)
 static void *narrow(const double *src, const struct lam_shape *shape)
 {
     const int64_t n = lam_shape_elements(shape);
-    void *dst = malloc(lam_shape_bytes(shape));
+    void *dst = calloc(1, lam_shape_bytes(shape));
 
     for (int64_t i = 0; dst && i < n; i++) {
         if (shape->dtype == LAM_F64)
             ((double *)dst)[i] = src[i];
         else if (shape->dtype == LAM_F32)
             ((float *)dst)[i] = (float)src[i];
+        else if (shape->dtype == LAM_F16)
+            ((uint16_t *)dst)[i] = lam_half_of((float)src[i]);
         else
             ((int32_t *)dst)[i] = (int32_t)src[i];
     }
@@ -189,9 +201,7 @@ static double *widen(const void *src, const struct lam_shape *shape)
     double *dst = malloc((size_t)n * sizeof(*dst));
 
     for (int64_t i = 0; dst && i < n; i++)
-        dst[i] = shape->dtype == LAM_F64   ? ((const double *)src)[i]
-                 : shape->dtype == LAM_F32 ? (double)((const float *)src)[i]
-                                           : (double)((const int32_t *)src)[i];
+        dst[i] = lam_element(src, shape->dtype, i);
     return dst;
 }
 
@@ -225,9 +235,9 @@ static int has_gradient(const struct lam_case *c, int i)
            !(c->type->kind == LAM_KIND_LOSS && i > 0);
 }
 
-static int write_all(struct lam_case *c, int real, struct lam_session *s)
+static int write_all(struct lam_case *c, int which, struct lam_session *s)
 {
-    const struct lam_node *node = case_node(c, real);
+    const struct lam_node *node = case_node(c, which);
     int err = LAM_OK;
 
     for (int i = 0; i < c->n_in && !err; i++) {
@@ -247,12 +257,12 @@ static int write_all(struct lam_case *c, int real, struct lam_session *s)
     return err;
 }
 
-static int run_once(struct lam_case *c, int real, struct lam_session *s,
+static int run_once(struct lam_case *c, int which, struct lam_session *s,
                     struct lam_outcome *o)
 {
-    const struct lam_node *node = case_node(c, real);
+    const struct lam_node *node = case_node(c, which);
     struct lam_context *ctx = c->test->ctx;
-    int err = write_all(c, real, s);
+    int err = write_all(c, which, s);
 
     if (!err)
         err = lam_session_forward(s, 7);
@@ -291,11 +301,11 @@ static bool same_bits(const double *a, const double *b,
            memcmp(a, b, (size_t)lam_shape_elements(shape) * sizeof(*a)) == 0;
 }
 
-static bool outcomes_equal(const struct lam_case *c, int real,
+static bool outcomes_equal(const struct lam_case *c, int which,
                            const struct lam_outcome *a,
                            const struct lam_outcome *b)
 {
-    const struct lam_node *node = case_node(c, real);
+    const struct lam_node *node = case_node(c, which);
     bool equal = true;
 
     for (int i = 0; i < node->shapes.n_out; i++)
@@ -311,12 +321,12 @@ static bool outcomes_equal(const struct lam_case *c, int real,
     return equal;
 }
 
-int lam_case_run(struct lam_case *c, int real, const char *variants,
+int lam_case_run(struct lam_case *c, int which, const char *variants,
                  enum lam_case_mode mode, struct lam_outcome *outcome)
 {
     const struct lam_session_options options = {
         .training = c->training,
-        .loss = has_gradient(c, 0) ? case_node(c, real)->out[0] : -1,
+        .loss = has_gradient(c, 0) ? case_node(c, which)->out[0] : -1,
         .want_input_grad = true,
         .keep_all = mode != LAM_CASE_IN_PLACE,
         .free_inputs = true,
@@ -326,13 +336,13 @@ int lam_case_run(struct lam_case *c, int real, const char *variants,
     int err;
 
     *outcome = (struct lam_outcome){0};
-    err = lam_session_create(c->graph[real], c->test->queue, &options, &s);
+    err = lam_session_create(c->graph[which], c->test->queue, &options, &s);
     if (!err)
-        err = run_once(c, real, s, outcome);
+        err = run_once(c, which, s, outcome);
     if (!err && mode == LAM_CASE_TWICE)
-        err = run_once(c, real, s, &again);
+        err = run_once(c, which, s, &again);
     if (!err && mode == LAM_CASE_TWICE &&
-        !outcomes_equal(c, real, outcome, &again))
+        !outcomes_equal(c, which, outcome, &again))
         err = lam_fail(c->test->ctx, LAM_ERUN,
                        "a second run does not give the same bits");
     if (!err)

@@ -11,10 +11,6 @@
 
 enum { MAX_PROBED = 24 }; // elements of a tensor whose gradient is measured
 
-struct tolerance {
-    double atol, rtol;
-};
-
 static void problem(struct lam_case *c, const char *what, const char *tensor,
                     int64_t i, double got, double want)
 {
@@ -28,7 +24,7 @@ static void problem(struct lam_case *c, const char *what, const char *tensor,
 // unless one is wanted.
 static bool compare(struct lam_case *c, const char *what, const char *tensor,
                     const double *got, const double *want, int64_t n,
-                    struct tolerance tolerance)
+                    struct lam_tolerance tolerance)
 {
     double scale = 1.0;
 
@@ -50,11 +46,11 @@ static bool compare(struct lam_case *c, const char *what, const char *tensor,
     return true;
 }
 
-static void compare_outcomes(struct lam_case *c, const char *what,
-                             const struct lam_outcome *got,
-                             const struct lam_outcome *want,
-                             struct tolerance forward,
-                             struct tolerance backward)
+void lam_case_compare(struct lam_case *c, const char *what,
+                      const struct lam_outcome *got,
+                      const struct lam_outcome *want,
+                      struct lam_tolerance forward,
+                      struct lam_tolerance backward)
 {
     const struct lam_node *node = &c->graph[0]->nodes[0];
     char name[64];
@@ -203,22 +199,22 @@ static void check_trust(struct lam_case *c, const struct lam_outcome *o)
 static int check_double(struct lam_case *c, const struct lam_outcome *want,
                         const struct lam_outcome *single, bool exact)
 {
-    const struct tolerance close = {1e-12, 1e-12};
+    const struct lam_tolerance close = {1e-12, 1e-12};
     // Gradients of floats against those of doubles.
-    struct tolerance loose = {c->sample->atol > 0 ? 10 * c->sample->atol : 2e-5,
-                              c->sample->rtol > 0 ? 10 * c->sample->rtol
-                                                  : 1e-4};
+    struct lam_tolerance loose = {
+        c->sample->atol > 0 ? 10 * c->sample->atol : 2e-5,
+        c->sample->rtol > 0 ? 10 * c->sample->rtol : 1e-4};
     struct lam_outcome o;
     int err = lam_case_run(c, LAM_F64, "op=plain", LAM_CASE_KEEP_ALL, &o);
 
     if (exact && c->sample->flags & LAM_SAMPLE_LINEAR)
-        loose = (struct tolerance){0, 0};
+        loose = (struct lam_tolerance){0, 0};
     if (!err)
-        compare_outcomes(c, "in double, against the reference", &o, want, close,
+        lam_case_compare(c, "in double, against the reference", &o, want, close,
                          close);
     if (!err && o.d_in[0]) {
-        compare_outcomes(c, "backward in float, against double", single, &o,
-                         (struct tolerance){INFINITY, 0}, loose);
+        lam_case_compare(c, "backward in float, against double", single, &o,
+                         (struct lam_tolerance){INFINITY, 0}, loose);
         err = check_gradients(c, &o);
         c->test->n_gradients++;
     }
@@ -233,7 +229,7 @@ static int check_double(struct lam_case *c, const struct lam_outcome *want,
     return err;
 }
 
-static enum lam_case_mode twice(const struct lam_case *c)
+enum lam_case_mode lam_case_twice(const struct lam_case *c)
 {
     return c->test->is_tiny ? LAM_CASE_KEEP_ALL : LAM_CASE_TWICE;
 }
@@ -247,12 +243,16 @@ static bool is_known(const struct lam_case *c, const struct lam_variant *v)
            c->test->n_runs[i]++ >= 2;
 }
 
-static int check_variants(struct lam_case *c, const struct lam_outcome *plain,
-                          struct tolerance forward, struct tolerance backward)
+int lam_case_variants(struct lam_case *c, int which,
+                      const struct lam_outcome *plain,
+                      struct lam_tolerance forward,
+                      struct lam_tolerance backward)
 {
     // Where fractions arise, in parts of the largest value.
-    const struct tolerance inexact = {2e-5, 1e-5}, inexact_back = {1e-4, 1e-4};
-    const struct lam_node *node = &c->graph[0]->nodes[0];
+    const bool halves = which == LAM_CASE_HALVES;
+    const struct lam_tolerance inexact = {halves ? 1e-3 : 2e-5, 1e-5};
+    const struct lam_tolerance inexact_back = {halves ? 1e-3 : 1e-4, 1e-4};
+    const struct lam_node *node = &c->graph[which]->nodes[0];
     int err = LAM_OK;
 
     for (const struct lam_variant *v = c->type->variants; v && v->name && !err;
@@ -265,10 +265,10 @@ static int check_variants(struct lam_case *c, const struct lam_outcome *plain,
         snprintf(choice, sizeof(choice), "op:%s=%s,op=plain",
                  lam_pass_names[v->pass], v->name);
         snprintf(what, sizeof(what), "variant %s against plain", v->name);
-        err = lam_case_run(c, LAM_F32, choice, twice(c), &o);
+        err = lam_case_run(c, which, choice, lam_case_twice(c), &o);
         c->test->n_variants++;
         if (!err)
-            compare_outcomes(c, what, &o, plain,
+            lam_case_compare(c, what, &o, plain,
                              v->is_inexact ? inexact : forward,
                              v->is_inexact ? inexact_back : backward);
         lam_outcome_free(&o);
@@ -280,22 +280,22 @@ static int check_all(struct lam_case *c)
 {
     const bool exact = c->sample->flags & LAM_SAMPLE_EXACT;
     const bool has_double = c->test->host[LAM_F64].kernel != NULL;
-    const struct tolerance nothing = {0, 0};
-    const struct tolerance usual = {
+    const struct lam_tolerance nothing = {0, 0};
+    const struct lam_tolerance usual = {
         c->sample->atol > 0 ? c->sample->atol : 1e-5,
         c->sample->rtol > 0 ? c->sample->rtol : 1e-5};
-    const struct tolerance forward = exact ? nothing : usual;
-    const struct tolerance backward =
+    const struct lam_tolerance forward = exact ? nothing : usual;
+    const struct lam_tolerance backward =
         exact && c->sample->flags & LAM_SAMPLE_LINEAR
             ? nothing
-            : (struct tolerance){10 * usual.atol, 10 * usual.rtol};
+            : (struct lam_tolerance){10 * usual.atol, 10 * usual.rtol};
     struct lam_outcome want = {0}, got = {0}, in_place = {0};
     int err = lam_case_reference(c, c->in, c->weight, &want);
 
     if (!err)
-        err = lam_case_run(c, LAM_F32, "op=plain", twice(c), &got);
+        err = lam_case_run(c, LAM_F32, "op=plain", lam_case_twice(c), &got);
     if (!err) {
-        compare_outcomes(c, "forward, against the reference", &got, &want,
+        lam_case_compare(c, "forward, against the reference", &got, &want,
                          forward, forward);
         check_trust(c, &got);
         if (!c->test->is_tiny)
@@ -303,11 +303,13 @@ static int check_all(struct lam_case *c)
                                &in_place);
     }
     if (!err) {
-        compare_outcomes(c, "in place", &in_place, &got, nothing, nothing);
-        err = check_variants(c, &got, forward, backward);
+        lam_case_compare(c, "in place", &in_place, &got, nothing, nothing);
+        err = lam_case_variants(c, LAM_F32, &got, forward, backward);
     }
     if (!err && has_double)
         err = check_double(c, &want, &got, exact);
+    if (!err && c->graph[LAM_CASE_HALVES])
+        err = lam_case_halves(c, &got);
     lam_outcome_free(&want);
     lam_outcome_free(&got);
     lam_outcome_free(&in_place);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "half.h"
 #include "rng.h"
 #include "selftest_case.h"
 
@@ -54,6 +55,7 @@ void lam_case_fill(const char *how, bool exact, uint64_t seed, int64_t n,
             dst[i] = normal + (normal < 0 ? -0.1 : 0.1);
         else
             dst[i] = normal;
-        dst[i] = (double)(float)dst[i];
+        if (strncmp(how, "indices", 7) != 0)
+            dst[i] = (double)lam_half_float(lam_half_of((float)dst[i]));
     }
 }

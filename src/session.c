@@ -239,6 +239,14 @@ static int make_optimizer(struct lam_session *s)
     return o->type->prepare ? o->type->prepare(o) : LAM_OK;
 }
 
+static bool has_halves(const struct lam_graph *graph)
+{
+    for (int i = 0; i < graph->n_values; i++)
+        if (graph->values[i].shape.dtype == LAM_F16)
+            return true;
+    return false;
+}
+
 int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,
                        const struct lam_session_options *options,
                        struct lam_session **session)
@@ -272,10 +280,13 @@ int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,
     err = make_buffers(s);
     if (!err)
         err = host->kernel(host, core_cl, "core_add", NULL, &s->add);
+    if (!err && has_halves(graph))
+        err = host->kernel(host, core_cl, "core_add", "-DHALVES=1",
+                           &s->add_halves);
     if (!err && options->keep_half)
-        err = host->kernel(host, core_cl, "core_narrow", NULL, &s->narrow);
+        err = host->kernel(host, core_cl, "halves_narrow", NULL, &s->narrow);
     if (!err && options->keep_half)
-        err = host->kernel(host, core_cl, "core_widen", NULL, &s->widen);
+        err = host->kernel(host, core_cl, "halves_widen", NULL, &s->widen);
     if (!err && s->strange)
         err = host->kernel(host, core_cl, "core_unscale", NULL, &s->unscale);
     for (int i = 0; i < graph->n_nodes && !err; i++)

@@ -238,8 +238,9 @@ int lam_session_add(struct lam_session *s, const struct lam_tensor *y,
     struct lam_arg args[5] = {LAM_ARG_TENSOR(y), LAM_ARG_TENSOR(x),
                               LAM_ARG_REAL(a)};
 
-    return lam_session_launch(s, s->add, args, 3, lam_shape_elements(&y->shape),
-                              0);
+    return lam_session_launch(
+        s, y->shape.dtype == LAM_F16 ? s->add_halves : s->add, args, 3,
+        lam_shape_elements(&y->shape), 0);
 }
 
 // Where a variant serves one half of backward, the plain one gets the other

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "half.h"
+
 int64_t lam_shape_elements(const struct lam_shape *shape)
 {
     int64_t n = 1;
@@ -16,12 +18,29 @@ int64_t lam_shape_elements(const struct lam_shape *shape)
 
 size_t lam_dtype_bytes(int dtype)
 {
-    return dtype == LAM_F64 ? 8 : 4;
+    return dtype == LAM_F64 ? 8 : dtype == LAM_F16 ? 2 : 4;
 }
 
 size_t lam_shape_bytes(const struct lam_shape *shape)
 {
-    return (size_t)lam_shape_elements(shape) * lam_dtype_bytes(shape->dtype);
+    const size_t bytes =
+        (size_t)lam_shape_elements(shape) * lam_dtype_bytes(shape->dtype);
+
+    return (bytes + 3) / 4 * 4;
+}
+
+double lam_element(const void *data, int dtype, int64_t i)
+{
+    switch (dtype) {
+    case LAM_F64:
+        return ((const double *)data)[i];
+    case LAM_I32:
+        return ((const int32_t *)data)[i];
+    case LAM_F16:
+        return (double)lam_half_float(((const uint16_t *)data)[i]);
+    default:
+        return (double)((const float *)data)[i];
+    }
 }
 
 bool lam_shape_equal(const struct lam_shape *a, const struct lam_shape *b)
@@ -73,9 +92,7 @@ bool lam_shape_finite(const struct lam_shape *shape, const void *data)
     const int64_t n = lam_shape_elements(shape);
 
     for (int64_t i = 0; i < n && shape->dtype != LAM_I32; i++)
-        if (!isfinite(shape->dtype == LAM_F64
-                          ? ((const double *)data)[i]
-                          : (double)((const float *)data)[i]))
+        if (!isfinite(lam_element(data, shape->dtype, i)))
             return false;
     return true;
 }

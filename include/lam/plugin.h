@@ -12,6 +12,8 @@
 //   - `real` is the element type of the run: float, or double when gradients
 //     are checked. Kernels are written in `real`; the core defines it (and
 //     LAM_F64 = 1 when it is double) before the plugin's source.
+//   - Images and gradients between layers may lie in memory as halves, see
+//     LAM_HALVES; arithmetic, weights, aux and scratch stay `real`.
 //   - All callbacks come from the one thread that owns the context.
 //   - A callback only enqueues on one in-order queue: it never waits.
 #ifndef LAM_PLUGIN_H
@@ -61,6 +63,7 @@ enum lam_dtype {
     LAM_F32,
     LAM_F64,
     LAM_I32, // indices; has no gradient
+    LAM_F16  // binary16, between layers that can; see LAM_HALVES
 };
 
 struct lam_shape {
@@ -81,6 +84,19 @@ static inline int64_t lam_elements(const struct lam_shape *shape)
     for (int i = 0; i < shape->rank; i++)
         n *= shape->dim[i];
     return n;
+}
+
+// What `real` is for a layer with this input: the type of its weights and aux.
+static inline int32_t lam_real(const struct lam_shape *in)
+{
+    return in->dtype == LAM_F64 ? LAM_F64 : LAM_F32;
+}
+
+// What to add to the build options of kernels of READ and WRITE, by a layer's
+// input: a blank and the option, or "".
+static inline const char *lam_halves(const struct lam_shape *in)
+{
+    return in->dtype == LAM_F16 ? " -DHALVES=1" : "";
 }
 
 // ------------------------------------------------------------- parameters --
@@ -267,7 +283,13 @@ enum {
     LAM_RUN_AGAIN = 4,
     // Statistics are those of all ranks that share them, see lam_host: what is
     // observed for a state is the same at each of them.
-    LAM_SHARES = 8
+    LAM_SHARES = 8,
+    // Its inputs and outputs, and their gradients, may be halves: all of them
+    // but indices. `shape` is then called with inputs of LAM_F16 and gives
+    // outputs of LAM_F16; kernels built with -DHALVES=1 see them as `stored`,
+    // by READ and WRITE, which are there without it too. Variants that cannot
+    // have a score of 0 for such shapes.
+    LAM_HALVES = 16
 };
 
 // What `shape` reads and fills in. The core sets n_in, in, training and zeroes

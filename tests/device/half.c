@@ -1,6 +1,7 @@
 // Floats to halves and back, as values wait for backward: nearest, ties to
 // even, what is too large cut or made infinite, what is no number stays none.
 // And gradients divided by the scale of the loss.
+#include "half.h"
 #include "check.h"
 #include "core.cl.h"
 #include "device.h"
@@ -48,6 +49,31 @@ static void test_unscale(struct lam_queue *q, const struct lam_host *host)
     lam_buffer_destroy(words);
 }
 
+// The same on the host: every half there and back, and numbers between two.
+static void test_host(void)
+{
+    int n_same = 0, n_between = 0;
+
+    for (int bits = 0; bits < 0x7c00; bits++) {
+        const float low = lam_half_float((uint16_t)bits);
+        // The next one; behind the largest what it would be.
+        const float high =
+            bits == 0x7bff ? 65536.0f : lam_half_float((uint16_t)(bits + 1));
+        const float middle = low + (high - low) / 2.0f;
+
+        n_same +=
+            lam_half_of(low) == bits && lam_half_of(-low) == bits + 0x8000;
+        n_between += lam_half_of(middle) == bits + (bits & 1) &&
+                     lam_half_of(nextafterf(middle, 0.0f)) == bits &&
+                     lam_half_of(nextafterf(middle, INFINITY)) == bits + 1;
+    }
+    CHECK_INT(n_same, 0x7c00);
+    CHECK_INT(n_between, 0x7c00);
+    CHECK_INT(lam_half_of(INFINITY), 0x7c00);
+    CHECK_INT(lam_half_of(-1e30f), 0xfc00);
+    CHECK(isnan(lam_half_float(lam_half_of(NAN))));
+}
+
 int main(void)
 {
     enum { N = 18 };
@@ -80,13 +106,14 @@ int main(void)
     struct lam_buffer *wide = NULL, *halves = NULL;
     float numbers[N];
 
+    test_host();
     if (lam_queue_open(&ctx, &options, &q)) {
         printf("%s\n", ctx.error);
         return 77;
     }
     CHECK_INT(lam_host_init(&host, &ctx, q, LAM_F32), 0);
-    CHECK_INT(host.kernel(&host, core_cl, "core_narrow", NULL, &narrow), 0);
-    CHECK_INT(host.kernel(&host, core_cl, "core_widen", NULL, &widen), 0);
+    CHECK_INT(host.kernel(&host, core_cl, "halves_narrow", NULL, &narrow), 0);
+    CHECK_INT(host.kernel(&host, core_cl, "halves_widen", NULL, &widen), 0);
     CHECK_INT(lam_buffer_create(q, sizeof(numbers), &wide), 0);
     CHECK_INT(lam_buffer_create(q, sizeof(numbers) / 2, &halves), 0);
     for (int i = 0; i < N; i++)
