@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 
 #include "fuse.h"
+#include "half.h"
+#include "halves.h"
 #include "progress.h"
 #include "rng.h"
 #include "shape.h"
@@ -38,6 +40,8 @@ int lam_bench_fill(struct lam_session *s, const struct lam_graph *graph,
 
     if (!data)
         return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+    if (v->shape.dtype == LAM_F16)
+        lam_half_pack(data, lam_shape_elements(&v->shape));
     err = lam_session_write(s, value, data);
     free(data);
     return err;
@@ -51,7 +55,8 @@ static int step(struct lam_session *s, const struct lam_bench_options *options,
 
     if (!err && options->training)
         err = lam_session_backward(s, 1.0, true);
-    if (!err && options->training && options->keep_half)
+    if (!err && options->training &&
+        (options->keep_half || options->store_half))
         err = lam_session_unscale(s, 1.0, &strange);
     if (!err && options->training && has_optimizer)
         err = lam_session_step(s, t, 1e-4);
@@ -91,10 +96,15 @@ static int summarise(struct lam_context *ctx, struct lam_bench *bench)
 }
 
 static int open_session(struct lam_graph **graph, struct lam_queue *queue,
-                        struct lam_session_options *options, bool no_fuse,
+                        const struct lam_bench_options *bench,
+                        struct lam_session_options *options,
                         struct lam_session **session)
 {
-    int err = no_fuse ? LAM_OK : lam_graph_fuse(graph, &options->loss, 1);
+    int err =
+        bench->no_fuse ? LAM_OK : lam_graph_fuse(graph, &options->loss, 1);
+
+    if (!err && bench->store_half)
+        err = lam_graph_halves(graph, &options->loss, 1);
 
     if (!err)
         err = lam_session_create(*graph, queue, options, session);
@@ -119,6 +129,7 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
                                          .micro_batches = 1,
                                          .variants = options->variants,
                                          .keep_half = options->keep_half,
+                                         .loss_scale = options->store_half,
                                          .tuning = lam_queue_tuning(queue)};
     const double started = lam_clock();
     struct lam_context *ctx = (*graph)->ctx;
@@ -128,7 +139,7 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
 
     *bench = (struct lam_bench){.before_mib = lam_bench_peak_mib()};
     *session = NULL;
-    err = open_session(graph, queue, &wanted, options->no_fuse, session);
+    err = open_session(graph, queue, options, &wanted, session);
     if (err)
         return err;
     bench->create_s = lam_clock() - started;

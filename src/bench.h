@@ -10,7 +10,8 @@ struct lam_bench_options {
     int warmup, repeats;  // repeats > 0
     const char *variants; // as for a session
     bool no_fuse;
-    bool keep_half; // values wait for backward as halves
+    bool keep_half;  // values wait for backward as halves
+    bool store_half; // and lie in memory as halves at all
 };
 
 struct lam_spread {

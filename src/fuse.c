@@ -250,26 +250,11 @@ static int merge_nodes(struct lam_graph *to, const struct lam_graph *from,
 static int copy_node(struct lam_graph *to, const struct lam_graph *from, int i,
                      const int *map)
 {
-    const struct lam_node *node = &from->nodes[i];
-    int in[LAM_MAX_IN], made, err;
-    const struct lam_node_spec spec = {.name = node->name,
-                                       .type = node->layer.type->name,
-                                       .value = from->values[node->out[0]].name,
-                                       .settings = node->settings,
-                                       .n_settings = node->n_settings,
-                                       .in = in,
-                                       .n_in = node->shapes.n_in,
-                                       .is_frozen = node->is_frozen};
+    int in[LAM_MAX_IN], made;
 
-    for (int k = 0; k < spec.n_in; k++)
-        in[k] = map[node->in[k]];
-    err = lam_graph_add(to, &spec, &made);
-    if (err)
-        return err;
-    to->nodes[made].n_merged = node->n_merged;
-    if (node->merge && !(to->nodes[made].merge = lam_merge_copy(node->merge)))
-        return lam_fail(to->ctx, LAM_EMEMORY, "out of memory");
-    return LAM_OK;
+    for (int k = 0; k < from->nodes[i].shapes.n_in; k++)
+        in[k] = map[from->nodes[i].in[k]];
+    return lam_graph_add_copy(to, from, i, in, &made);
 }
 
 // The graph with two nodes as one; map: from values of the old to the new.

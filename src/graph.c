@@ -338,6 +338,28 @@ int lam_graph_add(struct lam_graph *graph, const struct lam_node_spec *spec,
     return LAM_OK;
 }
 
+int lam_graph_add_copy(struct lam_graph *to, const struct lam_graph *from,
+                       int i, const int *in, int *node)
+{
+    const struct lam_node *old = &from->nodes[i];
+    const struct lam_node_spec spec = {.name = old->name,
+                                       .type = old->layer.type->name,
+                                       .value = from->values[old->out[0]].name,
+                                       .settings = old->settings,
+                                       .n_settings = old->n_settings,
+                                       .in = in,
+                                       .n_in = old->shapes.n_in,
+                                       .is_frozen = old->is_frozen};
+    const int err = lam_graph_add(to, &spec, node);
+
+    if (err)
+        return err;
+    to->nodes[*node].n_merged = old->n_merged;
+    if (old->merge && !(to->nodes[*node].merge = lam_merge_copy(old->merge)))
+        return lam_fail(to->ctx, LAM_EMEMORY, "out of memory");
+    return LAM_OK;
+}
+
 int lam_graph_freeze(struct lam_graph *graph, const char *pattern)
 {
     int n = 0;

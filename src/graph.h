@@ -82,6 +82,10 @@ struct lam_node_spec {
 int lam_graph_add(struct lam_graph *graph, const struct lam_node_spec *spec,
                   int *node);
 
+// Adds layer i of another graph again, with these inputs.
+int lam_graph_add_copy(struct lam_graph *to, const struct lam_graph *from,
+                       int i, const int *in, int *node);
+
 // The weights of layers whose names fit the pattern ("enc.*", as in a shell)
 // are not trained. Returns how many layers with weights fit.
 int lam_graph_freeze(struct lam_graph *graph, const char *pattern);

@@ -14,6 +14,7 @@ struct lam_train_config {
     struct lam_schedule schedule;
     int32_t batch, epochs, steps, seed, micro_batch, norm_batch;
     int32_t keep;      // 0: values and gradients wait as floats, 1: as halves
+    int32_t store;     // 0: they lie in memory as floats, 1: as halves
     double loss_scale; // see loss_scale.h
     int32_t eval_every, save_every, patience;
     int32_t eval_start; // 1: validate before the first step too
@@ -24,6 +25,8 @@ extern const struct lam_param lam_train_params[];
 
 // Whether train.keep says half.
 bool lam_train_keeps_half(const struct lam_model *model);
+// Whether train.store does.
+bool lam_train_stores_half(const struct lam_model *model);
 
 // What a run would do, for --dry-run.
 struct lam_train_plan {

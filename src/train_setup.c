@@ -7,12 +7,13 @@
 #include "bench.h"
 #include "device_check.h"
 #include "fuse.h"
+#include "halves.h"
 #include "rng.h"
 #include "shape.h"
 #include "train_ranks.h"
 #include "weight_map.h"
 
-static const char *const keep_names[] = {"float", "half", NULL};
+static const char *const precisions[] = {"float", "half", NULL};
 
 const struct lam_param lam_train_params[] = {
     LAM_SCHEDULE_PARAMS(struct lam_train_config, schedule),
@@ -33,12 +34,16 @@ const struct lam_param lam_train_params[] = {
      "a micro-batch",
      0},
     {"keep", LAM_PARAM_CHOICE, offsetof(struct lam_train_config, keep), "float",
-     0, 0, keep_names,
+     0, 0, precisions,
      "how values and gradients wait for the backward pass: float or half", 0},
+    {"store", LAM_PARAM_CHOICE, offsetof(struct lam_train_config, store),
+     "float", 0, 0, precisions,
+     "how values and gradients lie in memory at all: float or half, for GPUs",
+     0},
     {"loss_scale", LAM_PARAM_REAL,
      offsetof(struct lam_train_config, loss_scale), "0", 0, 0x1p60, NULL,
      "the loss times this before the backward pass, gradients of weights "
-     "divided by it after; 0: by overflows with keep=half, else none",
+     "divided by it after; 0: by overflows with halves, else none",
      0},
     {"eval_every", LAM_PARAM_INT, offsetof(struct lam_train_config, eval_every),
      "1", 0, 1000000, NULL, "epochs between validations; 0: never", 0},
@@ -58,11 +63,21 @@ const struct lam_param lam_train_params[] = {
      "several ranks: MiB of gradients that are sent together", 0},
     {0}};
 
+static bool is_half(const struct lam_model *model, const char *key)
+{
+    const char *precision = lam_model_get(model, "train", key);
+
+    return precision && strcmp(precision, precisions[1]) == 0;
+}
+
 bool lam_train_keeps_half(const struct lam_model *model)
 {
-    const char *keep = lam_model_get(model, "train", "keep");
+    return is_half(model, "keep");
+}
 
-    return keep && strcmp(keep, keep_names[1]) == 0;
+bool lam_train_stores_half(const struct lam_model *model)
+{
+    return is_half(model, "store");
 }
 
 static int read_sections(struct lam_trainer *t)
@@ -201,6 +216,8 @@ int lam_trainer_build(struct lam_trainer *t)
         err = lam_model_build_loss(t->model, t->graph, &t->loss);
     if (!err && !t->no_fuse)
         err = lam_graph_fuse(&t->graph, &t->loss, 1);
+    if (!err && t->config.store)
+        err = lam_graph_halves(&t->graph, &t->loss, 1);
     if (err)
         return err;
     input = lam_model_input(t->model, &t->height, &t->width);
@@ -247,7 +264,7 @@ static int try_micro_batch(struct lam_trainer *t, int micro_batch)
         .micro_batches = t->ranks ? 1 : t->config.batch / micro_batch,
         .observe = t->ranks != NULL,
         .keep_half = t->config.keep != 0,
-        .loss_scale = t->config.loss_scale > 0.0,
+        .loss_scale = t->config.store || t->config.loss_scale > 0.0,
         .variants = t->options->variants ? t->options->variants : t->kernels,
         .tuning = t->queue ? lam_queue_tuning(t->queue) : NULL};
     const bool is_dry = t->options->plan != NULL;
@@ -377,7 +394,7 @@ static int open_session(struct lam_trainer *t)
         return err;
     t->progress.micro_batch = t->micro_batch;
     lam_loss_scale_begin(&t->progress.loss_scale, t->config.loss_scale,
-                         t->config.keep != 0);
+                         t->config.keep || t->config.store);
     t->losses = calloc((size_t)t->n_micro, sizeof(*t->losses));
     if (!t->losses)
         return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
@@ -552,6 +569,11 @@ static int open_device(struct lam_trainer *t)
         err = lam_device_check_once(t->queue);
     if (!err)
         err = lam_host_init(&t->host, t->ctx, t->queue, LAM_F32);
+    if (!err && t->config.store && t->host.device.kind == LAM_DEVICE_CPU)
+        lam_log(t->ctx, LAM_LOG_WARNING,
+                "train.store=half is for GPUs: convolutions of halves have no "
+                "fast kernels for processors; train.keep=half saves memory "
+                "there");
     if (!err && t->options->resume)
         err = lam_gemm_use(t->queue, t->gemm ? t->gemm : "own");
     // Processors have a product of our own, which builds in no time.

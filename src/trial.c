@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench.h"
+#include "half.h"
 #include "progress.h"
 #include "shape.h"
 #include "tuning.h"
@@ -76,6 +77,8 @@ static int start(struct lam_trial *t)
         return err;
     err = lam_session_forward(t->session, 1);
     dy = err || n == 1 ? NULL : lam_bench_numbers(n, "dy");
+    if (dy && shape->dtype == LAM_F16)
+        lam_half_pack(dy, n);
     if (dy)
         err = lam_session_write_grad(t->session, dy);
     else if (!err && n > 1)
@@ -173,10 +176,14 @@ int lam_trial_read(struct lam_trial *t, float **values, int64_t *n)
     *values = malloc((size_t)*n * sizeof(**values));
     if (!*values)
         return lam_fail(t->ctx, LAM_EMEMORY, "out of memory");
-    if (t->pass == LAM_PASS_RUN)
-        return lam_session_read(t->session, value, *values);
-    if (t->pass == LAM_PASS_BACKWARD_DATA)
-        return lam_session_read_grad(t->session, value, *values);
+    if (t->pass != LAM_PASS_BACKWARD_WEIGHT) {
+        err = t->pass == LAM_PASS_RUN
+                  ? lam_session_read(t->session, value, *values)
+                  : lam_session_read_grad(t->session, value, *values);
+        if (!err && graph->values[value].shape.dtype == LAM_F16)
+            lam_half_unpack(*values, *n);
+        return err;
+    }
     for (int64_t i = 0, at = 0; i < graph->n_weights && !err; i++) {
         if (!graph->weights[i].is_trained)
             continue;

@@ -17,7 +17,7 @@ enum {
 };
 
 // Largest difference from the plain kernel, by the largest number: it adds in
-// another order too.
+// another order too, and halves are 1e-3 apart.
 static const double exact_bound = 2e-4, inexact_bound = 2e-3;
 
 struct candidate {
@@ -81,7 +81,9 @@ static int try_one(struct job *j, struct candidate *c)
     } else if (!err) {
         c->difference = lam_tune_difference(values, j->reference, n);
         c->is_refused =
-            !(c->difference <= (c->is_inexact ? inexact_bound : exact_bound));
+            !(c->difference <= (c->is_inexact || j->spec.in[0].dtype == LAM_F16
+                                    ? inexact_bound
+                                    : exact_bound));
     }
     while (!err && !c->is_refused && ms[0] < SLOW &&
            repeats < j->options->repeats)

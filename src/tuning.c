@@ -231,6 +231,13 @@ static bool print_layer(const struct lam_node *node, char *text, size_t size)
     return used < size;
 }
 
+static void print_input(const struct lam_node *node, char *text, size_t size)
+{
+    lam_shape_print(&node->in_shape[0], text, size);
+    if (node->in_shape[0].dtype == LAM_F16)
+        snprintf(text + strlen(text), size - strlen(text), " half");
+}
+
 static int make_row(struct lam_tuning *t, const struct lam_graph *graph,
                     int node, int pass, const char *taken, const char *ms,
                     const char *others, struct lam_tuned *row)
@@ -248,7 +255,7 @@ static int make_row(struct lam_tuning *t, const struct lam_graph *graph,
     if (!print_layer(at, layer, sizeof(layer)))
         return lam_fail(t->ctx, LAM_EMODEL, "%s: its settings are too long",
                         at->name);
-    lam_shape_print(&at->in_shape[0], input, sizeof(input));
+    print_input(at, input, sizeof(input));
     return row_make(t, texts, row);
 }
 
@@ -263,7 +270,7 @@ const struct lam_tuned *lam_tuning_find(const struct lam_tuning *t,
     if (!t || t->n == 0 || at->shapes.n_in != 1 ||
         graph->host->real != LAM_F32 || !print_layer(at, layer, sizeof(layer)))
         return NULL;
-    lam_shape_print(&at->in_shape[0], input, sizeof(input));
+    print_input(at, input, sizeof(input));
     for (int i = 0; i < t->n; i++)
         if (strcmp(t->rows[i].layer, layer) == 0 &&
             strcmp(t->rows[i].input, input) == 0 &&

@@ -12,7 +12,7 @@ struct lam_tuning;
 // One row of the file. Texts belong to the tuning.
 struct lam_tuned {
     char *layer;  // "conv2d filters=32 kernel=3", settings in order
-    char *input;  // "2x32x320x320"
+    char *input;  // "2x32x320x320", "2x32x320x320 half"
     char *mode;   // train or infer
     char *pass;   // run, data or weight
     char *taken;  // the variant, or plain

@@ -104,6 +104,7 @@ static int run(struct job *j)
     }
     err = open_graph(j, &loss);
     j->options.keep_half = !err && lam_train_keeps_half(j->model);
+    j->options.store_half = !err && lam_train_stores_half(j->model);
     return err ? err
                : lam_bench_run(&j->graph, j->queue, loss, j->optimizer,
                                j->optimizer_config, &j->options, &j->result,

@@ -7,6 +7,7 @@
 #include "blueprint.h"
 #include "cmd.h"
 #include "fuse.h"
+#include "halves.h"
 #include "memory_json.h"
 #include "shape.h"
 #include "train.h"
@@ -87,6 +88,8 @@ static int print_merged(struct lam_json *json, struct blueprint *b)
     for (int i = 0; i < b->graph->n_nodes; i++)
         before += b->graph->nodes[i].shapes.macs;
     err = lam_graph_fuse(&b->graph, &b->loss, 1);
+    if (!err && lam_train_stores_half(b->model))
+        err = lam_graph_halves(&b->graph, &b->loss, 1);
     if (err)
         return err;
     if (json)
@@ -120,7 +123,8 @@ static int print_memory(struct lam_json *json, const struct blueprint *b,
         .optimizer =
             lam_registry_optimizer(b->registry, optimizer ? optimizer : "adam"),
         .micro_batches = 1,
-        .keep_half = lam_train_keeps_half(b->model)};
+        .keep_half = lam_train_keeps_half(b->model),
+        .loss_scale = lam_train_stores_half(b->model)};
     struct lam_memory m;
     const int err = lam_session_memory(b->graph, &options, &m);
 

@@ -8,9 +8,11 @@
 #include "cmd.h"
 #include "fuse.h"
 #include "gemm_tune.h"
+#include "halves.h"
 #include "model.h"
 #include "param.h"
 #include "talk.h"
+#include "train.h"
 #include "tune.h"
 
 struct job {
@@ -71,6 +73,8 @@ static int tune_graph(struct job *j, struct lam_model *model, bool training)
         err = lam_model_build_loss(model, graph, &loss);
     if (!err && !j->no_fuse)
         err = lam_graph_fuse(&graph, &loss, 1);
+    if (!err && lam_train_stores_half(model))
+        err = lam_graph_halves(&graph, &loss, 1);
     if (!err)
         err = lam_tune(graph, j->queue, lam_queue_tuning(j->queue), &j->options,
                        &result);
@@ -90,6 +94,8 @@ static int record_gemm(struct job *j, struct lam_model *model, bool training)
     const struct lam_bench_options options = {.training = training,
                                               .repeats = 1,
                                               .variants = j->variants,
+                                              .store_half =
+                                                  lam_train_stores_half(model),
                                               .no_fuse = j->no_fuse};
     struct lam_graph *graph = NULL;
     struct lam_session *session = NULL;

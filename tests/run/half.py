@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Training with `train.keep=half` as a user would: half.py BUILD.
+"""Training with halves as a user would, `train.keep` and `train.store`: half.py BUILD.
 
 Values that wait for the backward pass take half the memory; forward is not
 touched, bit for bit; a run repeats and goes on exactly; and it learns what it
 learns with floats. The loss is scaled meanwhile: powers of two change nothing,
-and a step whose gradients overflow is left out.
+and a step whose gradients overflow is left out. Stored as halves, all that lies
+between layers takes half the memory, and a run repeats, goes on and learns too.
 """
 import csv
 import hashlib
@@ -32,11 +33,15 @@ def run(*arguments):
                           capture_output=True, check=False)
 
 
-def train(name, keep, steps, *more):
-    return run(root / "models/unet-small.yaml", "--data", "phantom:12:64:1",
-               "--set", "train.batch=2", "--set", "inputs.image=N,1,64,64",
-               "--set", f"train.keep={keep}", "--set", f"train.steps={steps}",
+def train(name, keep, steps, *more, key="keep", size=64):
+    return run(root / "models/unet-small.yaml", "--data", f"phantom:12:{size}:1",
+               "--set", "train.batch=2", "--set", f"inputs.image=N,1,{size},{size}",
+               "--set", f"train.{key}={keep}", "--set", f"train.steps={steps}",
                "--run", name, *more)
+
+
+def store(name, precision, steps):
+    return train(name, precision, steps, key="store", size=32)
 
 
 def check(name, good, done=None):
@@ -123,6 +128,21 @@ check("a fixed scale that overflows: exit 5, the weight named",
       done.returncode == 5 and re.search(
           r"step 1: the gradient of weight \S+ has a non-finite value with the "
           "loss scaled by", done.stderr), done)
+
+whole = store("floats", "float", 6)
+half = store("halves", "half", 6)
+check("stored as halves, and told that it is not for processors",
+      half.returncode == 0 and "train.store=half is for GPUs" in half.stderr, half)
+check(f"activations {activations(whole)} MiB become {activations(half)}",
+      0 < activations(half) < 0.55 * activations(whole), half)
+check("forward rounds", losses("floats") != losses("halves"))
+last, lost = losses("floats")[-1], losses("halves")[-1]
+check(f"the loss is that of floats, {lost} and {last}", abs(lost - last) < 0.01 * last)
+check("the loss is scaled", scale_of("halves") == ["65536", "6", "0"])
+store("again", "half", 3)
+done = run("--resume", "again", "--set", "train.steps=6")
+check("resume, same bytes", done.returncode == 0 and
+      digest("again") == digest("halves") is not None, done)
 done = train("d", "quarter", 1)
 check("quarter", done.returncode == 2 and "quarter" in done.stderr, done)
 print(f"{counts['passed']} passed, {counts['failed']} failed, 0 skipped")

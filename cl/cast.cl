@@ -1,0 +1,2 @@
+// cast: floats to halves and back.
+#include "halves.cl"
