@@ -46,20 +46,18 @@ int floor_div(const int a, const int b)
     return a >= 0 ? a / b : -((b - 1 - a) / b);
 }
 
-// A work-item packs CHANNELS source channels of one block of KR.
 #define CHANNELS 16
 
-__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-conv_pack(const global float *restrict weight,
-                      global float *restrict packed, const int groups,
-                      const int C, const int K, const int R, const int S,
-                      const int sh, const int sw, const int dh, const int dw,
-                      const int top, const int left, const int makes_big)
+// Packs CHANNELS source channels from c0 on of block gkb of KR.
+ONCE void pack(const global float *restrict weight,
+               global float *restrict packed, const int c0, const int gkb,
+               const int C, const int K, const int R, const int S, const int sh,
+               const int sw, const int dh, const int dw, const int top,
+               const int left, const int makes_big)
 {
-    const int c0 = get_global_id(0) * CHANNELS, KB = (K + KR - 1) / KR;
-    const int g = get_global_id(1) / KB, k0 = get_global_id(1) % KB * KR;
+    const int KB = (K + KR - 1) / KR, g = gkb / KB, k0 = gkb % KB * KR;
     const int T = R * S, A = makes_big ? sh : 1, B = makes_big ? sw : 1;
-    global float *to = packed + (size_t)get_global_id(1) * C * T * KR;
+    global float *to = packed + (size_t)gkb * C * T * KR;
     // From one filter and from one channel to the next.
     const size_t by_k = (size_t)T * (makes_big ? 1 : C);
     const size_t by_c = (size_t)T * (makes_big ? K : 1);
@@ -86,6 +84,16 @@ conv_pack(const global float *restrict weight,
                     at[q] = k0 + q < K ? from[q * by_k] : 0.0f;
             }
     }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+conv_pack(const global float *restrict weight, global float *restrict packed,
+          const int groups, const int C, const int K, const int R, const int S,
+          const int sh, const int sw, const int dh, const int dw, const int top,
+          const int left, const int makes_big)
+{
+    pack(weight, packed, get_global_id(0) * CHANNELS, get_global_id(1), C, K, R,
+         S, sh, sw, dh, dw, top, left, makes_big);
 }
 
 #define SIZES                                                                  \

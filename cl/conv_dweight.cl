@@ -193,17 +193,15 @@ conv_dweight(const global float *restrict big,
              channels, parts);
 }
 
-// A work-item adds the parts of VW taps of a block of filters and turns them to
+// Adds the parts of VW taps from j0 on of block gkb of filters and turns them to
 // [K, C, R, S].
-kernel void conv_dweight_sum(const global float *restrict scratch,
-                             const long partial_at,
-                             global float *restrict d_weight, const int parts,
-                             const int groups, const int K, const int taps)
+ONCE void add_parts(const global float *restrict partial,
+                    global float *restrict d_weight, const int j0,
+                    const int gkb, const int parts, const int groups,
+                    const int K, const int taps)
 {
-    const int KB = (K + BLOCK - 1) / BLOCK, j0 = get_global_id(0) * VW;
-    const int g = get_global_id(1) / KB, kb = get_global_id(1) % KB;
+    const int KB = (K + BLOCK - 1) / BLOCK, g = gkb / KB, kb = gkb % KB;
     const int TAPS = (taps + NJ - 1) / NJ * NJ;
-    const global float *partial = scratch + partial_at;
     float sums[VW * BLOCK];
 
     if (g >= groups)
@@ -224,4 +222,13 @@ kernel void conv_dweight_sum(const global float *restrict scratch,
         for (int j = 0; j < VW && j0 + j < taps; j++)
             d_weight[((size_t)g * K + kb * BLOCK + k) * taps + j0 + j] =
                 sums[j * BLOCK + k];
+}
+
+kernel void conv_dweight_sum(const global float *restrict scratch,
+                             const long partial_at,
+                             global float *restrict d_weight, const int parts,
+                             const int groups, const int K, const int taps)
+{
+    add_parts(scratch + partial_at, d_weight, get_global_id(0) * VW,
+              get_global_id(1), parts, groups, K, taps);
 }

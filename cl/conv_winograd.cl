@@ -22,17 +22,15 @@
 #define NT (NV * VW)
 #define PAD 16
 
-// A work-item packs CHANNELS source channels of one block of KR.
 #define CHANNELS 16
-#define FILTERS JOIN(float, KR)
+#define FILTERS  JOIN(float, KR)
 
-__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-winograd_pack(const global float *restrict weight,
-              global float *restrict packed, const int groups, const int C,
-              const int K, const int turned)
+// Packs CHANNELS source channels from c0 on of block gkb of KR.
+ONCE void pack(const global float *restrict weight,
+               global float *restrict packed, const int c0, const int gkb,
+               const int C, const int K, const int turned)
 {
-    const int c0 = get_global_id(0) * CHANNELS, KB = (K + KR - 1) / KR;
-    const int g = get_global_id(1) / KB, kb = get_global_id(1) % KB;
+    const int KB = (K + KR - 1) / KR, g = gkb / KB, kb = gkb % KB;
     const int k0 = kb * KR;
     const size_t point_step = (size_t)KB * C * KR + PAD;
     // From one filter and from one channel to the next.
@@ -70,6 +68,15 @@ winograd_pack(const global float *restrict weight,
                 (numbers[s], 0, to + (SIDE * r + s) * point_step);
         }
     }
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+winograd_pack(const global float *restrict weight,
+              global float *restrict packed, const int groups, const int C,
+              const int K, const int turned)
+{
+    pack(weight, packed, get_global_id(0) * CHANNELS, get_global_id(1), C, K,
+         turned);
 }
 
 // M numbers of VW tiles side by side, as they follow in a row.

@@ -314,16 +314,14 @@ conv_winograd_weight(const global float *restrict big,
                      T, together, channels, filters, parts);
 }
 
-// A work-item adds the parts of VW filters and NJ channels, turns them back by
+// Adds the parts of VW filters from k0 on and of NJ channels, turns them back by
 // G^T .. G and to [K, C, 3, 3].
-__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
-winograd_weight_sum(const global float *restrict scratch, const long partial_at,
-                    global float *restrict d_weight, const int parts,
-                    const int groups, const int C, const int K)
+ONCE void add_parts(const global float *restrict scratch, const long partial_at,
+                    global float *restrict d_weight, const int cj, const int k0,
+                    const int g, const int parts, const int groups, const int C,
+                    const int K)
 {
     const int c_tiles = (C + NJ - 1) / NJ, k_blocks = (K + BLOCK - 1) / BLOCK;
-    const int cj = get_global_id(0), k0 = get_global_id(1) * VW;
-    const int g = get_global_id(2);
     const size_t tile = POINTS * NJ * BLOCK;
     const size_t step = (size_t)groups * k_blocks * c_tiles * tile;
     const global float *partial =
@@ -359,4 +357,13 @@ winograd_weight_sum(const global float *restrict scratch, const long partial_at,
         for (int i = 0; i < 9 * min(NJ, C - cj * NJ); i++)
             d_weight[(((size_t)g * K + k) * C + cj * NJ) * 9 + i] =
                 lanes[i][k - k0];
+}
+
+__attribute__((reqd_work_group_size(1, 1, 1))) kernel void
+winograd_weight_sum(const global float *restrict scratch, const long partial_at,
+                    global float *restrict d_weight, const int parts,
+                    const int groups, const int C, const int K)
+{
+    add_parts(scratch, partial_at, d_weight, get_global_id(0),
+              get_global_id(1) * VW, get_global_id(2), parts, groups, C, K);
 }

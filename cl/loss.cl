@@ -145,8 +145,9 @@ struct loss_softmax {
     pack max, all, others, loss;
 };
 
-struct loss_softmax loss_softmax_at(const global real *z, const pack y,
-                                    const int K, const long P, const long left)
+ONCE struct loss_softmax loss_softmax_at(const global real *z, const pack y,
+                                         const int K, const long P,
+                                         const long left)
 {
     struct loss_softmax s;
     pack zy = (pack)((real)NAN);

@@ -27,8 +27,9 @@
 #endif
 
 // One number, with the taps outside the plane left out. h and w: of tap 0.
-void maxpool_one(const global stored *x, global stored *y, global TAP *taps,
-                 const int H, const int W, const int h, const int w)
+ONCE void maxpool_one(const global stored *x, global stored *y,
+                      global TAP *taps, const int H, const int W, const int h,
+                      const int w)
 {
     const int r0 = window_first(h, DH, 0), r1 = window_last(h, DH, KH, H);
     const int s0 = window_first(w, DW, 0), s1 = window_last(w, DW, KW, W);
@@ -109,8 +110,8 @@ void maxpool_wide(const global real *x, global real *y, global TAP *taps,
 
 #if FAST
 // Windows [from, to) of a row, with all taps inside the plane.
-void maxpool_row(const global real *x, global real *y, global TAP *taps,
-                 const int W, const int h, const int from, const int to)
+ONCE void maxpool_row(const global real *x, global real *y, global TAP *taps,
+                      const int W, const int h, const int from, const int to)
 {
     int q = from;
 
@@ -206,10 +207,11 @@ void maxpool_give_wide(const global real *dy, const global TAP *taps,
 
 #if FAST
 // Adds this to dx[begin..end) of row h, or puts it there if is_first.
-void maxpool_give(const global real *restrict dy,
-                  const global TAP *restrict taps, global real *restrict dx,
-                  const int h, const int W, const int Q, const int r,
-                  const int begin, const int end, const int is_first)
+ONCE void maxpool_give(const global real *restrict dy,
+                       const global TAP *restrict taps,
+                       global real *restrict dx, const int h, const int W,
+                       const int Q, const int r, const int begin, const int end,
+                       const int is_first)
 {
     const int from = min(window_group_from(0, begin) * SW, end);
     const int to = max(window_group_to(Q, end) * SW, from);
@@ -267,12 +269,8 @@ kernel void maxpool_backward(const global stored *restrict dy,
 
             if (at < 0 || at % SH || p >= P)
                 continue;
-            if (is_first)
-                maxpool_give(dy + base, taps + base, dx + row * W, h, W, Q, r,
-                             begin, end, 1);
-            else
-                maxpool_give(dy + base, taps + base, dx + row * W, h, W, Q, r,
-                             begin, end, 0);
+            maxpool_give(dy + base, taps + base, dx + row * W, h, W, Q, r,
+                         begin, end, is_first);
             is_first = 0;
         }
         for (int w = begin; is_first && w < end; w++)

@@ -4,9 +4,13 @@
 // REAL(x) a literal of that type: REAL(0.5) is 0.5f or 0.5
 // stored  what images lie in memory as: real, or half with -DHALVES=1. READ(p, i)
 //         is p[i] as real, WRITE(p, i, v) rounds v to the nearest, ties to even.
-// ONCE    before a function: compiled as one. PoCL compiles what is in a kernel
-//         three times, what a kernel calls once.
+// ONCE    before a function: processors call it. PoCL compiles what is in a
+//         kernel three times, what a kernel calls once.
+#ifdef LAM_CPU
 #define ONCE __attribute__((noinline))
+#else
+#define ONCE
+#endif
 #ifdef LAM_F64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 typedef double real;

@@ -190,6 +190,7 @@ int lam_queue_kernel(struct lam_queue *q, int real, const char *source,
                      const char *name, const char *options,
                      struct lam_kernel **kernel)
 {
+    const bool is_cpu = q->row.info.kind == LAM_DEVICE_CPU;
     char all[1024], key[LAM_PROGRAM_KEY];
     struct lam_kernel *k = NULL;
     int err = lam_queue_usable(q);
@@ -200,7 +201,8 @@ int lam_queue_kernel(struct lam_queue *q, int real, const char *source,
     if (real == LAM_F64 && !q->row.info.has_f64)
         return lam_fail(q->ctx, LAM_EDEVICE, "%s has no double precision",
                         q->row.name);
-    if (snprintf(all, sizeof(all), "-cl-std=CL1.2%s%s%s",
+    if (snprintf(all, sizeof(all), "-cl-std=CL1.2%s%s%s%s",
+                 is_cpu ? " -DLAM_CPU=1" : "",
                  real == LAM_F64 ? " -DLAM_F64=1" : "", options ? " " : "",
                  options ? options : "") >= (int)sizeof(all))
         return lam_fail(q->ctx, LAM_EBUILD,
