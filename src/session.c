@@ -198,11 +198,12 @@ static int prepare_node(struct lam_session *s, int i)
     if (type->prepare)
         err = type->prepare(&node->layer, &io);
     for (int pass = 0; pass < LAM_N_PASSES && !err; pass++) {
-        if (!np->taken[pass].variant || !np->taken[pass].variant->prepare ||
-            (pass != LAM_PASS_RUN && !np->runs_backward))
+        const struct lam_variant *v = np->taken[pass].variant;
+
+        if (!v || !v->prepare || !np->runs[pass])
             continue;
         lam_session_io(s, i, pass, &io);
-        err = np->taken[pass].variant->prepare(&node->layer, &io);
+        err = v->prepare(&node->layer, &io);
     }
     if (err)
         lam_fail(s->ctx, err, "%s: cannot be prepared", node->name);

@@ -41,8 +41,7 @@ char *lam_session_explain(const struct lam_session *s)
             const struct lam_node_plan *np = &s->plan->nodes[i];
             const struct lam_taken *t = &np->taken[pass];
 
-            if ((!t->variant && t->why == LAM_BY_SCORE) ||
-                (pass != LAM_PASS_RUN && !np->runs_backward))
+            if ((!t->variant && t->why == LAM_BY_SCORE) || !np->runs[pass])
                 continue;
             fprintf(out, "%-20s %-16s %-10s ", s->graph->nodes[i].name,
                     passes[pass], t->variant ? t->variant->name : "plain");
@@ -74,8 +73,7 @@ char *lam_session_variants(const struct lam_session *s)
             const struct lam_node_plan *np = &s->plan->nodes[i];
             const struct lam_variant *v = np->taken[pass].variant;
 
-            if (!s->graph->nodes[i].layer.type->variants ||
-                (pass != LAM_PASS_RUN && !np->runs_backward))
+            if (!s->graph->nodes[i].layer.type->variants || !np->runs[pass])
                 continue;
             fprintf(out, "%s%s:%s=%s", comma, s->graph->nodes[i].name,
                     lam_pass_names[pass], v ? v->name : "plain");

@@ -104,7 +104,11 @@ static void find_gradients(struct planner *p)
             np->wants[k] = p->needs_grad[node->in[k]];
             if (np->wants[k])
                 leads[node->in[k]] = true;
+            np->runs[LAM_PASS_BACKWARD_DATA] |= np->wants[k];
         }
+        for (int k = 0; k < node->shapes.n_weight; k++)
+            np->runs[LAM_PASS_BACKWARD_WEIGHT] |=
+                graph->weights[node->weight[k]].is_trained;
     }
     for (int i = 0; i < graph->n_values; i++)
         p->needs_grad[i] &= leads[i];
@@ -348,7 +352,7 @@ static void plan_workspace(struct planner *p, int i)
         const struct lam_variant *v = np->taken[pass].variant;
         int64_t wanted = 0;
 
-        if (!v || !v->workspace || (pass > 0 && !np->runs_backward))
+        if (!v || !v->workspace || !np->runs[pass])
             continue;
         v->workspace(&node->layer, &node->shapes, &wanted, &np->persist[pass]);
         scratch[pass > 0] = max64(scratch[pass > 0], wanted);
@@ -486,6 +490,7 @@ int lam_session_plan_create(const struct lam_graph *graph,
             lam_variants_take(graph, i, options->variants, options->tuning,
                               p.plan->nodes[i].taken);
 
+        p.plan->nodes[i].runs[LAM_PASS_RUN] = true;
         if (err) {
             free(p.needs_grad);
             lam_session_plan_destroy(p.plan);

@@ -13,6 +13,7 @@ struct lam_node_plan {
     int64_t persist[LAM_N_PASSES];
     bool runs_backward;
     bool wants[LAM_MAX_IN]; // gradient of in[i]
+    bool runs[LAM_N_PASSES];
     // Tenants, -1 where there is none.
     int aux[LAM_MAX_AUX], run_scratch, backward_scratch;
     int sum[LAM_MAX_IN];            // d_in[i] before it is added
