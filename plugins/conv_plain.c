@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "conv_plain.cl.h"
+#include "flat.h"
 
 enum { N_GEOMETRY = 15 };
 
@@ -64,6 +65,12 @@ int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                         args, 6 + N_GEOMETRY, global, NULL);
 }
 
+// Of sums: fixed, since a processor's driver compiles anew for each size.
+static size_t group_of(const struct lam_host *host)
+{
+    return host->device.max_work_group < 64 ? 1 : 64;
+}
+
 // Rows of one block, so that `sums` sums over `rows` rows become enough
 // work-items; the blocks depend on the shapes alone.
 static int rows_of_block(int64_t sums, int rows)
@@ -106,12 +113,13 @@ int conv_plain_reduce(const struct lam_host *host,
                       const struct lam_tensor *partial,
                       const struct lam_tensor *sums, int64_t n, int blocks)
 {
-    const size_t global[3] = {(size_t)n, 1, 1};
+    const size_t group = group_of(host), local[3] = {group, 1, 1};
+    const size_t global[3] = {flat_round_up(n, (int64_t)group), 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(partial),
                                    LAM_ARG_TENSOR(sums), LAM_ARG_LONG(n),
                                    LAM_ARG_INT(blocks)};
 
-    return host->launch(host, plain->reduce, args, 4, global, NULL);
+    return host->launch(host, plain->reduce, args, 4, global, local);
 }
 
 int conv_plain_weight(const struct lam_host *host,
@@ -150,13 +158,15 @@ int conv_plain_bias(const struct lam_host *host, const struct conv_plain *plain,
     const int p = (int)dy->shape.dim[2], q = (int)dy->shape.dim[3];
     const int rows = rows_of_block(k, n * p);
     const int blocks = (n * p + rows - 1) / rows;
-    const size_t global[3] = {(size_t)k, (size_t)blocks, 1};
+    const size_t group = group_of(host), local[3] = {group, 1, 1};
+    const size_t global[3] = {flat_round_up(k, (int64_t)group), (size_t)blocks,
+                              1};
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(dy), LAM_ARG_TENSOR(blocks > 1 ? scratch : d_bias),
         LAM_ARG_INT(n),     LAM_ARG_INT(k),
         LAM_ARG_INT(p),     LAM_ARG_INT(q),
         LAM_ARG_INT(rows)};
-    const int err = host->launch(host, plain->bias, args, 7, global, NULL);
+    const int err = host->launch(host, plain->bias, args, 7, global, local);
 
     return err || blocks == 1
                ? err
