@@ -13,6 +13,7 @@
 //
 // v [groups*CG, KG, R+SY-1, S+SX-1], which upsample_widen makes; upsample_fold
 // takes a gradient of v back to one of w.
+#ifndef KERNEL_Y
 #define GEOMETRY                                                               \
     const int N, const int groups, const int CG, const int H, const int W,     \
         const int KG, const int P, const int Q, const int R, const int S,      \
@@ -104,7 +105,7 @@ kernel void upsample_weight(const global stored *restrict x,
     dw[(((size_t)k * CG + c) * R + r) * S + s] = sum;
 }
 
-#ifdef KERNEL_Y
+#else
 // KERNEL_Y = R, KERNEL_X = S, and SCALE_Y, SCALE_X are constants here, so that
 // the taps are unrolled. A work-item has one of the C channels c and BLOCK of
 // the KG filters of its group.
@@ -112,37 +113,75 @@ kernel void upsample_weight(const global stored *restrict x,
 #define WIDE_X (KERNEL_X + SCALE_X - 1)
 #define BLOCK 32
 
+// One filter of one channel, first along its columns, then along its rows.
+ONCE void widen(const global real *restrict w, global real *restrict v)
+{
+#pragma unroll
+    for (int t = 0; t < WIDE_Y; t++) {
+        real along[KERNEL_X];
+
+#pragma unroll
+        for (int s = 0; s < KERNEL_X; s++) {
+            along[s] = REAL(0.0);
+#pragma unroll
+            for (int a = 0; a < SCALE_Y; a++) {
+                const int r = KERNEL_Y - 1 + a - t;
+
+                if (r >= 0 && r < KERNEL_Y)
+                    along[s] += w[r * KERNEL_X + s];
+            }
+        }
+#pragma unroll
+        for (int u = 0; u < WIDE_X; u++) {
+            real sum = REAL(0.0);
+
+#pragma unroll
+            for (int b = 0; b < SCALE_X; b++) {
+                const int s = KERNEL_X - 1 + b - u;
+
+                if (s >= 0 && s < KERNEL_X)
+                    sum += along[s];
+            }
+            v[t * WIDE_X + u] = sum;
+        }
+    }
+}
+
+ONCE void fold(const global real *restrict dv, global real *restrict dw)
+{
+#pragma unroll
+    for (int r = 0; r < KERNEL_Y; r++) {
+        real along[WIDE_X];
+
+#pragma unroll
+        for (int u = 0; u < WIDE_X; u++) {
+            along[u] = REAL(0.0);
+#pragma unroll
+            for (int a = 0; a < SCALE_Y; a++)
+                along[u] += dv[(KERNEL_Y - 1 + a - r) * WIDE_X + u];
+        }
+#pragma unroll
+        for (int s = 0; s < KERNEL_X; s++) {
+            real sum = REAL(0.0);
+
+#pragma unroll
+            for (int b = 0; b < SCALE_X; b++)
+                sum += along[KERNEL_X - 1 + b - s];
+            dw[r * KERNEL_X + s] = sum;
+        }
+    }
+}
+
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 upsample_widen(const global real *restrict w, global real *restrict v,
                const int CG, const int KG)
 {
     const int k0 = get_global_id(0) * BLOCK, c = get_global_id(1);
 
-    for (int k = k0; k < min(k0 + BLOCK, KG); k++) {
-        const global real *from = w + ((size_t)(c / CG * KG + k) * CG +
-                                       c % CG) *
-                                          (KERNEL_Y * KERNEL_X);
-        global real *to = v + ((size_t)c * KG + k) * (WIDE_Y * WIDE_X);
-
-#pragma unroll
-        for (int t = 0; t < WIDE_Y; t++)
-#pragma unroll
-            for (int u = 0; u < WIDE_X; u++) {
-                real sum = REAL(0.0);
-
-#pragma unroll
-                for (int a = 0; a < SCALE_Y; a++)
-#pragma unroll
-                    for (int b = 0; b < SCALE_X; b++) {
-                        const int r = KERNEL_Y - 1 + a - t;
-                        const int s = KERNEL_X - 1 + b - u;
-
-                        if (r >= 0 && r < KERNEL_Y && s >= 0 && s < KERNEL_X)
-                            sum += from[r * KERNEL_X + s];
-                    }
-                to[t * WIDE_X + u] = sum;
-            }
-    }
+    for (int k = k0; k < min(k0 + BLOCK, KG); k++)
+        widen(w + ((size_t)(c / CG * KG + k) * CG + c % CG) *
+                      (KERNEL_Y * KERNEL_X),
+              v + ((size_t)c * KG + k) * (WIDE_Y * WIDE_X));
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
@@ -151,26 +190,9 @@ upsample_fold(const global real *restrict dv, global real *restrict dw,
 {
     const int k0 = get_global_id(0) * BLOCK, c = get_global_id(1);
 
-    for (int k = k0; k < min(k0 + BLOCK, KG); k++) {
-        const global real *from =
-            dv + ((size_t)c * KG + k) * (WIDE_Y * WIDE_X);
-        global real *to = dw + ((size_t)(c / CG * KG + k) * CG + c % CG) *
-                                   (KERNEL_Y * KERNEL_X);
-
-#pragma unroll
-        for (int r = 0; r < KERNEL_Y; r++)
-#pragma unroll
-            for (int s = 0; s < KERNEL_X; s++) {
-                real sum = REAL(0.0);
-
-#pragma unroll
-                for (int a = 0; a < SCALE_Y; a++)
-#pragma unroll
-                    for (int b = 0; b < SCALE_X; b++)
-                        sum += from[(KERNEL_Y - 1 + a - r) * WIDE_X +
-                                    KERNEL_X - 1 + b - s];
-                to[r * KERNEL_X + s] = sum;
-            }
-    }
+    for (int k = k0; k < min(k0 + BLOCK, KG); k++)
+        fold(dv + ((size_t)c * KG + k) * (WIDE_Y * WIDE_X),
+             dw + ((size_t)(c / CG * KG + k) * CG + c % CG) *
+                      (KERNEL_Y * KERNEL_X));
 }
 #endif

@@ -187,24 +187,15 @@ static int prepare_weight(struct lam_layer *layer)
 
 static int upsample_prepare(struct lam_layer *layer, const struct lam_io *io)
 {
-    struct upsample_state *state = layer->state;
-    const struct {
-        const char *name;
-        struct lam_kernel **kernel;
-    } list[] = {{"upsample_run", &state->run},
-                {"upsample_data", &state->data},
-                {"upsample_weight", &state->weight}};
-    int err = conv_prepare(layer, io);
+    const int err = conv_prepare(layer, io);
 
-    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]) && !err; i++)
-        err = layer->host->kernel(layer->host, upsample_conv2d_cl, list[i].name,
-                                  state->conv.geometry.halves, list[i].kernel);
     return err ? err : prepare_weight(layer);
 }
 
-// The plain kernels. bias and `least` are arguments of upsample_run alone.
-static int launch_plain(const struct lam_layer *layer,
-                        struct lam_kernel *kernel, const struct lam_tensor *a,
+// The plain kernels, built by the first pass that no variant serves. bias and
+// `least` are arguments of upsample_run alone.
+static int launch_plain(const struct lam_layer *layer, const char *name,
+                        struct lam_kernel **kernel, const struct lam_tensor *a,
                         const struct lam_tensor *b,
                         const struct lam_tensor *bias, bool has_bias,
                         const struct lam_tensor *out, const size_t global[3])
@@ -226,8 +217,13 @@ static int launch_plain(const struct lam_layer *layer,
                          g->sw,
                          g->r - g->sh - g->top,
                          g->s - g->sw - g->left};
-    int n = 2;
+    int n = 2, err = LAM_OK;
 
+    if (!*kernel)
+        err = layer->host->kernel(layer->host, upsample_conv2d_cl, name,
+                                  g->halves, kernel);
+    if (err)
+        return err;
     if (has_bias) {
         args[n++] = (struct lam_arg)LAM_ARG_TENSOR(bias);
         args[n++] = (struct lam_arg)LAM_ARG_REAL(conv_least(layer));
@@ -235,24 +231,24 @@ static int launch_plain(const struct lam_layer *layer,
     args[n++] = (struct lam_arg)LAM_ARG_TENSOR(out);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         args[n++] = (struct lam_arg)LAM_ARG_INT(sizes[i]);
-    return layer->host->launch(layer->host, kernel, args, n, global, NULL);
+    return layer->host->launch(layer->host, *kernel, args, n, global, NULL);
 }
 
 static int upsample_run(struct lam_layer *layer, const struct lam_io *io)
 {
-    const struct upsample_state *state = layer->state;
+    struct upsample_state *state = layer->state;
     const struct conv_geometry *g = &state->conv.geometry;
     const size_t global[3] = {(size_t)g->w, (size_t)g->h,
                               (size_t)g->n * (size_t)g->c};
 
-    return launch_plain(layer, state->run, &io->in[0], &io->weight[0],
-                        io->n_weight > 1 ? &io->weight[1] : NULL, true,
-                        &io->out[0], global);
+    return launch_plain(
+        layer, "upsample_run", &state->run, &io->in[0], &io->weight[0],
+        io->n_weight > 1 ? &io->weight[1] : NULL, true, &io->out[0], global);
 }
 
 static int upsample_backward(struct lam_layer *layer, const struct lam_io *io)
 {
-    const struct upsample_state *state = layer->state;
+    struct upsample_state *state = layer->state;
     const struct conv_geometry *g = &state->conv.geometry;
     const size_t data[3] = {(size_t)g->q, (size_t)g->p,
                             (size_t)g->n * (size_t)g->k};
@@ -262,11 +258,12 @@ static int upsample_backward(struct lam_layer *layer, const struct lam_io *io)
     int err = LAM_OK;
 
     if (io->d_in[0].buffer)
-        err = launch_plain(layer, state->data, &io->d_out[0], &io->weight[0],
-                           NULL, false, &io->d_in[0], data);
+        err = launch_plain(layer, "upsample_data", &state->data, &io->d_out[0],
+                           &io->weight[0], NULL, false, &io->d_in[0], data);
     if (!err && io->d_weight[0].buffer)
-        err = launch_plain(layer, state->weight, &io->in[0], &io->d_out[0],
-                           NULL, false, &io->d_weight[0], weight);
+        err =
+            launch_plain(layer, "upsample_weight", &state->weight, &io->in[0],
+                         &io->d_out[0], NULL, false, &io->d_weight[0], weight);
     if (!err && io->n_weight > 1 && io->d_weight[1].buffer)
         err = conv_plain_bias(layer->host, &state->conv.plain, &io->d_out[0],
                               &io->scratch, &io->d_weight[1]);
