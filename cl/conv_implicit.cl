@@ -20,11 +20,12 @@
 // (i * YA + a, j * YB + b), of which each has the same taps. A sum runs over the
 // C channels of the source and over those taps, of which `taps` holds where they
 // read and which of the R * S weights they take. Sizes fit an int within an
-// image.
+// image. Where `gate`, as large as y, is there and not above zero, y is zero.
 __attribute__((reqd_work_group_size(SIDE, SIDE, 1))) kernel void
 conv_implicit(const global stored *restrict x,
               const global real *restrict weight,
-              const global real *restrict bias, global stored *restrict y,
+              const global real *restrict bias,
+              const global stored *restrict gate, global stored *restrict y,
               const int images, const int groups, const int C, const int H,
               const int W, const int K, const int P, const int Q, const int R,
               const int S, const int sh, const int sw, const int dh,
@@ -131,12 +132,15 @@ conv_implicit(const global stored *restrict x,
             const int k = k0 + ly + SIDE * i;
 
             if (m < images && p < P && q < Q && k < K) {
+                const size_t to =
+                    (((size_t)m * groups + g) * K + k) * P * Q + p * Q + q;
                 const real v =
                     sum[i][j] + (bias ? bias[g * K + k] : REAL(0.0));
 
-                WRITE(y,
-                      (((size_t)m * groups + g) * K + k) * P * Q + p * Q + q,
-                      v < least ? least : v);
+                WRITE(y, to,
+                      gate && !(READ(gate, to) > 0) ? REAL(0.0)
+                      : v < least                   ? least
+                                                    : v);
             }
         }
     }

@@ -6,8 +6,10 @@
 // big is [N, groups*CG, H, W], small [N, groups*KG, P, Q], w [groups*KG, CG, R,
 // S]. Each result gathers its own terms in one order. A work-item of conv_small
 // and conv_big makes ROW results of one row.
-// Results below `least` become it: 0 for a relu, else -INFINITY.
+// Results below `least` become it: 0 for a relu, else -INFINITY. Where `gate`, as
+// large as the result, is there and not above zero, the result is zero.
 #define AT_LEAST(v) ((v) < least ? least : (v))
+#define GATED(i, v) (gate && !(READ(gate, i) > 0) ? REAL(0.0) : (v))
 #define GEOMETRY                                                               \
     const int CG, const int H, const int W, const int KG, const int P,         \
         const int Q, const int R, const int S, const int sh, const int sw,     \
@@ -17,6 +19,7 @@
 kernel void conv_small(const global stored *restrict big,
                        const global real *restrict weight,
                        const global real *restrict bias,
+                       const global stored *restrict gate,
                        global stored *restrict small, const int N,
                        const real least, GEOMETRY)
 {
@@ -53,9 +56,12 @@ kernel void conv_small(const global stored *restrict big,
                         sum[i] += READ(x, w0 + i * sw) * a[s];
             }
         }
-    small += ((size_t)nk * P + p) * Q + q0;
-    for (int i = 0; i < last; i++)
-        WRITE(small, i, AT_LEAST(sum[i] + (bias ? bias[k] : REAL(0.0))));
+    for (int i = 0; i < last; i++) {
+        const size_t at = ((size_t)nk * P + p) * Q + q0 + i;
+
+        WRITE(small, at,
+              GATED(at, AT_LEAST(sum[i] + (bias ? bias[k] : REAL(0.0)))));
+    }
 }
 
 // The adjoint: big gets what each of its elements gave to small. Here bias is
@@ -63,6 +69,7 @@ kernel void conv_small(const global stored *restrict big,
 kernel void conv_big(const global stored *restrict small,
                      const global real *restrict weight,
                      const global real *restrict bias,
+                     const global stored *restrict gate,
                      global stored *restrict big, const int N,
                      const real least, GEOMETRY)
 {
@@ -95,9 +102,12 @@ kernel void conv_big(const global stored *restrict small,
                         sum[i] += READ(y, q) * a[s];
                 }
         }
-    big += ((size_t)nc * H + h) * W + w0;
-    for (int i = 0; i < last; i++)
-        WRITE(big, i, AT_LEAST(sum[i] + (bias ? bias[c] : REAL(0.0))));
+    for (int i = 0; i < last; i++) {
+        const size_t at = ((size_t)nc * H + h) * W + w0 + i;
+
+        WRITE(big, at,
+              GATED(at, AT_LEAST(sum[i] + (bias ? bias[c] : REAL(0.0)))));
+    }
 }
 
 // One weight's gradient from the rows (n, p) of one block; partial is [blocks,
@@ -162,6 +172,18 @@ kernel void conv_bias(const global stored *restrict y,
         sum += (along.x + along.y) + (along.z + along.w);
     }
     partial[(size_t)block * K + k] = sum;
+}
+
+// What another kernel has made, through a gate.
+kernel void conv_gate(global stored *restrict y,
+                      const global stored *restrict gate, const long n,
+                      const int chunk)
+{
+    const long first = get_global_id(0) * (long)chunk;
+    const long last = min(first + chunk, n);
+
+    for (long i = first; i < last; i++)
+        WRITE(y, i, GATED(i, READ(y, i)));
 }
 
 kernel void conv_reduce(const global real *restrict partial,

@@ -155,10 +155,12 @@ winograd_products(const global float *restrict packed, global float *scratch,
             result[(size_t)GROUP * i * TP + GROUP * j] = sum[i][j];
 }
 
-// One work-item a tile and filter: back, and to y [images, groups * K, P, Q].
+// One work-item a tile and filter: back, and to y [images, groups * K, P, Q], zero
+// where `gate`, as large, is there and not above zero.
 kernel void winograd_result(const global float *restrict scratch,
                             const long result_at,
                             const global float *restrict bias,
+                            const global stored *restrict gate,
                             global stored *restrict y, const int first,
                             const int tiles, const int KP, const int P,
                             const int Q, const int down, const int across,
@@ -179,13 +181,18 @@ kernel void winograd_result(const global float *restrict scratch,
             d[r][s] = scratch[(SIDE * r + s) * step];
     TRANSFORM_BOTH(result_transform, d, SIDE, M);
     y += ((at.n * groups + g) * K + k) * P * Q;
+    if (gate)
+        gate += ((at.n * groups + g) * K + k) * P * Q;
     for (int i = 0; i < M; i++)
         for (int j = 0; j < M; j++) {
             const int p = at.p + i * dh, q = at.q + j * dw;
             const float v = d[i][j] + add;
 
             if (p < P && q < Q)
-                WRITE(y, p * Q + q, v < least ? least : v);
+                WRITE(y, p * Q + q,
+                      gate && !(READ(gate, p * Q + q) > 0) ? 0.0f
+                      : v < least                          ? least
+                                                           : v);
         }
 }
 

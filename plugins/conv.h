@@ -101,8 +101,7 @@ extern const char *const conv_activations[]; // conv_shape.c
          0,                                                                    \
          0,                                                                    \
          conv_activations,                                                     \
-         "none or relu of the result, at inference: a relu behind is taken "   \
-         "in by itself",                                                       \
+         "none or relu of the result; a relu behind is taken in by itself",    \
          0},                                                                   \
     {                                                                          \
         "icnr", LAM_PARAM_INT, CONV_OFFSET(icnr), "2", 1, 64, NULL,            \
@@ -134,7 +133,7 @@ struct conv_pass {
 struct conv_pass conv_pass(const struct conv_geometry *g, int made);
 
 struct conv_plain {
-    struct lam_kernel *small, *big, *weight, *bias, *reduce;
+    struct lam_kernel *small, *big, *weight, *bias, *gate, *reduce;
 };
 
 // How one pass of the direct kernels is cut, conv_direct.c and conv_dweight.c.
@@ -213,23 +212,33 @@ int conv_fold_turned(const struct lam_fused *fused);
         .weights = function, .reads = "epsilon"                                \
     }
 
-// A relu behind, where no backward will follow.
+// A relu behind: in training others take its gradient, see LAM_GATED.
 #define CONV_TAKES_RELU(layer)                                                 \
     {                                                                          \
-        .first = layer, .second = "relu", .into = layer,                       \
+        .first = layer, .second = "relu", .into = layer, .in_training = 1,     \
         .needs = "activation=none", .adds = "activation=relu",                 \
         .summary = "a pass over the result"                                    \
     }
 
-// Plain kernels, conv_plain.c. bias may be NULL.
+// What the gradient of the input passes through, NULL: nothing.
+static inline const struct lam_tensor *conv_gate_of(const struct lam_io *io)
+{
+    return io->gate ? &io->in[0] : NULL;
+}
+
+// Plain kernels, conv_plain.c. bias and gate may be NULL.
 int conv_plain_prepare(const struct lam_host *host,
                        const struct conv_geometry *g, struct conv_plain *plain);
 int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                    const struct conv_geometry *g, int made,
                    const struct lam_tensor *src,
                    const struct lam_tensor *weight,
-                   const struct lam_tensor *bias, const struct lam_tensor *dst,
-                   double least);
+                   const struct lam_tensor *bias, const struct lam_tensor *gate,
+                   const struct lam_tensor *dst, double least);
+// The gradient of the input through its gate, for those that leave that to
+// this.
+int conv_plain_gate(const struct lam_host *host, const struct conv_plain *plain,
+                    const struct lam_io *io);
 int conv_plain_weight(const struct lam_host *host,
                       const struct conv_plain *plain,
                       const struct conv_geometry *g,
@@ -369,13 +378,11 @@ void conv_implicit_workspace(const struct lam_host *host,
 int conv_implicit_prepare(const struct lam_host *host,
                           const struct conv_geometry *g,
                           struct conv_implicit *implicit);
-int conv_implicit_run(const struct lam_host *host,
-                      const struct conv_implicit *implicit,
-                      const struct conv_geometry *g, int made,
-                      const struct lam_tensor *src,
-                      const struct lam_tensor *weight,
-                      const struct lam_tensor *bias,
-                      const struct lam_tensor *dst, double least);
+int conv_implicit_run(
+    const struct lam_host *host, const struct conv_implicit *implicit,
+    const struct conv_geometry *g, int made, const struct lam_tensor *src,
+    const struct lam_tensor *weight, const struct lam_tensor *bias,
+    const struct lam_tensor *gate, const struct lam_tensor *dst, double least);
 int conv_implicit_weight(
     const struct lam_host *host, const struct conv_implicit *implicit,
     const struct conv_plain *plain, const struct conv_geometry *g,

@@ -92,13 +92,11 @@ int conv_implicit_prepare(const struct lam_host *host,
                               options, &implicit->weight);
 }
 
-int conv_implicit_run(const struct lam_host *host,
-                      const struct conv_implicit *implicit,
-                      const struct conv_geometry *g, int made,
-                      const struct lam_tensor *src,
-                      const struct lam_tensor *weight,
-                      const struct lam_tensor *bias,
-                      const struct lam_tensor *dst, double least)
+int conv_implicit_run(
+    const struct lam_host *host, const struct conv_implicit *implicit,
+    const struct conv_geometry *g, int made, const struct lam_tensor *src,
+    const struct lam_tensor *weight, const struct lam_tensor *bias,
+    const struct lam_tensor *gate, const struct lam_tensor *dst, double least)
 {
     const bool is_big = made == CONV_BIG;
     const int side = side_of(host), tile = 4 * side;
@@ -115,6 +113,7 @@ int conv_implicit_run(const struct lam_host *host,
     const struct lam_arg args[] = {LAM_ARG_TENSOR(src),
                                    LAM_ARG_TENSOR(weight),
                                    LAM_ARG_TENSOR(bias),
+                                   LAM_ARG_TENSOR(gate),
                                    LAM_ARG_TENSOR(dst),
                                    LAM_ARG_INT(g->n),
                                    LAM_ARG_INT(g->groups),
@@ -135,7 +134,7 @@ int conv_implicit_run(const struct lam_host *host,
                                    LAM_ARG_INT(is_big),
                                    LAM_ARG_REAL(least)};
 
-    return host->launch(host, implicit->run, args, 22, global, local);
+    return host->launch(host, implicit->run, args, 23, global, local);
 }
 
 int conv_implicit_weight(

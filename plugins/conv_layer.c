@@ -18,9 +18,9 @@ int conv_run(struct lam_layer *layer, const struct lam_io *io)
 {
     const struct conv_state *state = layer->state;
 
-    return conv_plain_run(layer->host, &state->plain, &state->geometry,
-                          conv_makes, &io->in[0], &io->weight[0],
-                          conv_bias_of(io), &io->out[0], conv_least(layer));
+    return conv_plain_run(
+        layer->host, &state->plain, &state->geometry, conv_makes, &io->in[0],
+        &io->weight[0], conv_bias_of(io), NULL, &io->out[0], conv_least(layer));
 }
 
 int conv_backward(struct lam_layer *layer, const struct lam_io *io)
@@ -32,7 +32,8 @@ int conv_backward(struct lam_layer *layer, const struct lam_io *io)
     if (io->d_in[0].buffer)
         err = conv_plain_run(host, &state->plain, &state->geometry,
                              conv_opposite(conv_makes), &io->d_out[0],
-                             &io->weight[0], NULL, &io->d_in[0], -INFINITY);
+                             &io->weight[0], NULL, conv_gate_of(io),
+                             &io->d_in[0], -INFINITY);
     if (!err && io->d_weight[0].buffer)
         err = conv_plain_weight(host, &state->plain, &state->geometry,
                                 conv_big_of(io), conv_small_of(io),
@@ -180,10 +181,12 @@ static int data_panel(struct lam_layer *layer, const struct lam_io *io)
 {
     struct conv_state *state = layer->state;
 
-    return conv_panel_run(layer->host, &state->geometry,
-                          conv_opposite(conv_makes),
-                          &state->direct[LAM_PASS_BACKWARD_DATA], &io->d_out[0],
-                          NULL, &io->d_in[0], io, -INFINITY);
+    const int err =
+        conv_panel_run(layer->host, &state->geometry, conv_opposite(conv_makes),
+                       &state->direct[LAM_PASS_BACKWARD_DATA], &io->d_out[0],
+                       NULL, &io->d_in[0], io, -INFINITY);
+
+    return err ? err : conv_plain_gate(layer->host, &state->plain, io);
 }
 
 typedef int

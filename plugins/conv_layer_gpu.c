@@ -60,9 +60,11 @@ CONV_DO(conv_data_gemm)
 {
     const struct conv_state *state = layer->state;
 
-    return conv_gemm_run(layer->host, &state->gemm, &state->geometry,
-                         conv_opposite(conv_makes), &io->d_out[0], NULL,
-                         &io->d_in[0], io);
+    const int err = conv_gemm_run(layer->host, &state->gemm, &state->geometry,
+                                  conv_opposite(conv_makes), &io->d_out[0],
+                                  NULL, &io->d_in[0], io);
+
+    return err ? err : conv_plain_gate(layer->host, &state->plain, io);
 }
 
 CONV_DO(conv_weight_gemm)
@@ -108,9 +110,9 @@ CONV_DO(conv_run_implicit)
 {
     const struct conv_state *state = layer->state;
 
-    return conv_implicit_run(layer->host, &state->implicit, &state->geometry,
-                             conv_makes, &io->in[0], &io->weight[0],
-                             conv_bias_of(io), &io->out[0], conv_least(layer));
+    return conv_implicit_run(
+        layer->host, &state->implicit, &state->geometry, conv_makes, &io->in[0],
+        &io->weight[0], conv_bias_of(io), NULL, &io->out[0], conv_least(layer));
 }
 
 CONV_DO(conv_data_implicit)
@@ -119,7 +121,8 @@ CONV_DO(conv_data_implicit)
 
     return conv_implicit_run(layer->host, &state->implicit, &state->geometry,
                              conv_opposite(conv_makes), &io->d_out[0],
-                             &io->weight[0], NULL, &io->d_in[0], -INFINITY);
+                             &io->weight[0], NULL, conv_gate_of(io),
+                             &io->d_in[0], -INFINITY);
 }
 
 CONV_DO(conv_weight_implicit)

@@ -30,11 +30,10 @@ int conv_plain_prepare(const struct lam_host *host,
     const struct {
         const char *name;
         struct lam_kernel **kernel;
-    } wanted[] = {{"conv_small", &plain->small},
-                  {"conv_big", &plain->big},
-                  {"conv_weight", &plain->weight},
-                  {"conv_bias", &plain->bias},
-                  {"conv_reduce", &plain->reduce}};
+    } wanted[] = {
+        {"conv_small", &plain->small},   {"conv_big", &plain->big},
+        {"conv_weight", &plain->weight}, {"conv_bias", &plain->bias},
+        {"conv_gate", &plain->gate},     {"conv_reduce", &plain->reduce}};
     int err = LAM_OK;
 
     snprintf(options, sizeof(options), "-DROW=%d%s", row_of(host), g->halves);
@@ -48,13 +47,13 @@ int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                    const struct conv_geometry *g, int made,
                    const struct lam_tensor *src,
                    const struct lam_tensor *weight,
-                   const struct lam_tensor *bias, const struct lam_tensor *dst,
-                   double least)
+                   const struct lam_tensor *bias, const struct lam_tensor *gate,
+                   const struct lam_tensor *dst, double least)
 {
     const struct lam_arg args[] = {LAM_ARG_TENSOR(src),  LAM_ARG_TENSOR(weight),
-                                   LAM_ARG_TENSOR(bias), LAM_ARG_TENSOR(dst),
-                                   LAM_ARG_INT(g->n),    LAM_ARG_REAL(least),
-                                   GEOMETRY_ARGS(g)};
+                                   LAM_ARG_TENSOR(bias), LAM_ARG_TENSOR(gate),
+                                   LAM_ARG_TENSOR(dst),  LAM_ARG_INT(g->n),
+                                   LAM_ARG_REAL(least),  GEOMETRY_ARGS(g)};
     const int row = row_of(host), width = made == CONV_SMALL ? g->q : g->w;
     const size_t global[3] = {(size_t)((width + row - 1) / row),
                               (size_t)(made == CONV_SMALL ? g->p : g->h),
@@ -62,7 +61,20 @@ int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                                   (size_t)(made == CONV_SMALL ? g->k : g->c)};
 
     return host->launch(host, made == CONV_SMALL ? plain->small : plain->big,
-                        args, 6 + N_GEOMETRY, global, NULL);
+                        args, 7 + N_GEOMETRY, global, NULL);
+}
+
+int conv_plain_gate(const struct lam_host *host, const struct conv_plain *plain,
+                    const struct lam_io *io)
+{
+    const struct flat cut = flat_cut(host, lam_elements(&io->in[0].shape));
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->d_in[0]),
+                                   LAM_ARG_TENSOR(&io->in[0]),
+                                   LAM_ARG_LONG(cut.n), LAM_ARG_INT(cut.chunk)};
+
+    return io->gate
+               ? host->launch(host, plain->gate, args, 4, cut.global, cut.local)
+               : LAM_OK;
 }
 
 // Of sums: fixed, since a processor's driver compiles anew for each size.

@@ -36,10 +36,6 @@ int conv_check(const struct lam_layer *layer, const struct lam_shapes *shapes)
         return host->fail(host, LAM_EMODEL,
                           "%d filters cannot be cut into %d groups",
                           (int)config->filters, (int)config->groups);
-    if (config->activation != CONV_NO_ACTIVATION && shapes->training)
-        return host->fail(host, LAM_EMODEL,
-                          "activation is for inference alone: wanted a layer "
-                          "of its own behind to train with");
     if (config->pad == CONV_EXPLICIT && config->pads.n != 4)
         return host->fail(host, LAM_EMODEL,
                           "pad: explicit wants pads: top left bottom right, "
@@ -72,7 +68,9 @@ void conv_weights(const struct conv_config *config, struct lam_shapes *shapes,
     weight->group = config->init == LAM_INIT_ICNR ? config->icnr * config->icnr
                                                   : config->groups;
     shapes->n_weight = 1;
-    shapes->flags |= LAM_HALVES;
+    shapes->flags |= LAM_HALVES | LAM_GATES;
+    if (config->activation == CONV_RELU)
+        shapes->flags |= LAM_GATED;
     if (!config->has_bias)
         return;
     bias->name = "bias";

@@ -261,18 +261,19 @@ int conv_winograd_gpu_run(const struct lam_host *host,
                                   (size_t)g->groups};
         const struct lam_arg args[] = {
             LAM_ARG_TENSOR(&io->scratch), LAM_ARG_LONG(cut.source),
-            LAM_ARG_TENSOR(bias),         LAM_ARG_TENSOR(dst),
-            LAM_ARG_INT(first),           LAM_ARG_INT(tiles),
-            LAM_ARG_INT(cut.kp),          LAM_ARG_INT(cut.pass.p),
-            LAM_ARG_INT(cut.pass.q),      LAM_ARG_INT(cut.down),
-            LAM_ARG_INT(cut.across),      LAM_ARG_INT(g->dh),
-            LAM_ARG_INT(g->dw),           LAM_ARG_REAL(least)};
+            LAM_ARG_TENSOR(bias),         LAM_ARG_TENSOR(conv_gate_of(io)),
+            LAM_ARG_TENSOR(dst),          LAM_ARG_INT(first),
+            LAM_ARG_INT(tiles),           LAM_ARG_INT(cut.kp),
+            LAM_ARG_INT(cut.pass.p),      LAM_ARG_INT(cut.pass.q),
+            LAM_ARG_INT(cut.down),        LAM_ARG_INT(cut.across),
+            LAM_ARG_INT(g->dh),           LAM_ARG_INT(g->dw),
+            LAM_ARG_REAL(least)};
 
         err = run_source(host, g, state, &cut, src, &io->scratch, first, tiles);
         if (!err)
             err = run_products(host, g, state, &cut, io);
         if (!err)
-            err = host->launch(host, state->result, args, 14, global, local);
+            err = host->launch(host, state->result, args, 15, global, local);
     }
     return err;
 }

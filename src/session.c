@@ -182,6 +182,7 @@ void lam_session_io(const struct lam_session *s, int i, int pass,
         io->d_out = t->d_out;
         io->d_in = t->d_in;
         io->d_weight = t->d_weight;
+        io->gate = np->gates;
     }
 }
 
@@ -248,6 +249,28 @@ static bool has_halves(const struct lam_graph *graph)
     return false;
 }
 
+// Kernels for gradients that the core takes through a relu, by type.
+static int make_gates(struct lam_session *s)
+{
+    const struct lam_graph *graph = s->graph;
+    const struct lam_host *host = graph->host;
+    bool wanted[2] = {false};
+    int err = LAM_OK;
+
+    for (int i = 0; i < graph->n_nodes; i++)
+        for (int k = 0; k < graph->nodes[i].shapes.n_in; k++)
+            if (s->plan->nodes[i].core_gates[k])
+                wanted[graph->nodes[i].in_shape[k].dtype == LAM_F16] = true;
+    if (s->options.loss >= 0 && lam_session_is_gated(graph, s->options.loss))
+        wanted[graph->values[s->options.loss].shape.dtype == LAM_F16] = true;
+    if (wanted[0])
+        err = host->kernel(host, core_cl, "core_gate", NULL, &s->gate);
+    if (!err && wanted[1])
+        err = host->kernel(host, core_cl, "core_gate", "-DHALVES=1",
+                           &s->gate_halves);
+    return err;
+}
+
 int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,
                        const struct lam_session_options *options,
                        struct lam_session **session)
@@ -288,6 +311,8 @@ int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,
         err = host->kernel(host, core_cl, "halves_narrow", NULL, &s->narrow);
     if (!err && options->keep_half)
         err = host->kernel(host, core_cl, "halves_widen", NULL, &s->widen);
+    if (!err && options->training)
+        err = make_gates(s);
     if (!err && s->strange)
         err = host->kernel(host, core_cl, "core_unscale", NULL, &s->unscale);
     for (int i = 0; i < graph->n_nodes && !err; i++)

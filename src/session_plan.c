@@ -114,6 +114,43 @@ static void find_gradients(struct planner *p)
         p->needs_grad[i] &= leads[i];
 }
 
+// Who takes the gradient of a relu that its layer does not.
+static void find_gates(struct planner *p)
+{
+    const struct lam_graph *graph = p->graph;
+
+    for (int i = 0; i < graph->n_nodes; i++) {
+        struct lam_node_plan *np = &p->plan->nodes[i];
+
+        for (int k = 0; k < graph->nodes[i].shapes.n_in; k++) {
+            const bool is_gated =
+                np->wants[k] &&
+                lam_session_is_gated(graph, graph->nodes[i].in[k]);
+
+            if (k == 0 && graph->nodes[i].shapes.flags & LAM_GATES)
+                np->gates = is_gated;
+            else
+                np->core_gates[k] = is_gated;
+        }
+    }
+}
+
+bool lam_session_is_gated(const struct lam_graph *graph, int value)
+{
+    const struct lam_value *v = &graph->values[value];
+
+    return v->producer >= 0 && v->output == 0 &&
+           graph->nodes[v->producer].shapes.flags & LAM_GATED;
+}
+
+// Whether backward of node i reads in[k], or the core after it.
+static bool reads_back(const struct planner *p, int i, int k)
+{
+    return p->plan->nodes[i].runs_backward &&
+           (p->graph->nodes[i].shapes.backward_in >> k & 1 ||
+            p->plan->nodes[i].core_gates[k]);
+}
+
 // Time of the last reader of a value, the caller included.
 static int value_last(const struct planner *p, int value)
 {
@@ -135,8 +172,7 @@ static int value_last(const struct planner *p, int value)
                 continue;
             if (i > last)
                 last = i;
-            if (p->plan->nodes[i].runs_backward &&
-                node->shapes.backward_in >> k & 1 && backward_time(p, i) > last)
+            if (reads_back(p, i, k) && backward_time(p, i) > last)
                 last = backward_time(p, i);
         }
     }
@@ -149,9 +185,7 @@ static int first_reader(const struct planner *p, int value)
 {
     for (int i = p->graph->n_nodes - 1; i >= 0; i--)
         for (int k = 0; k < p->graph->nodes[i].shapes.n_in; k++)
-            if (p->graph->nodes[i].in[k] == value &&
-                p->plan->nodes[i].runs_backward &&
-                p->graph->nodes[i].shapes.backward_in >> k & 1)
+            if (p->graph->nodes[i].in[k] == value && reads_back(p, i, k))
                 return i;
     return -1;
 }
@@ -291,7 +325,7 @@ static void plan_backward(struct planner *p, int i)
     const int now = backward_time(p, i);
 
     for (int k = 0; k < node->shapes.n_in; k++)
-        if (node->shapes.backward_in >> k & 1)
+        if (reads_back(p, i, k))
             np->wide_in[k] = plan_wide(p, node->in[k], now);
     for (int k = 0; k < node->shapes.n_out; k++)
         if (node->shapes.backward_out >> k & 1)
@@ -498,8 +532,10 @@ int lam_session_plan_create(const struct lam_graph *graph,
             return err;
         }
     }
-    if (is_training)
+    if (is_training) {
         find_gradients(&p);
+        find_gates(&p);
+    }
     plan_values(&p);
     if (is_training && p.needs_grad[options->loss])
         p.plan->grad[options->loss] = tenant_add(

@@ -14,6 +14,8 @@ struct lam_node_plan {
     bool runs_backward;
     bool wants[LAM_MAX_IN]; // gradient of in[i]
     bool runs[LAM_N_PASSES];
+    bool gates; // backward takes in[0]'s relu along, see LAM_GATES
+    bool core_gates[LAM_MAX_IN]; // the core does so for in[i] after it
     // Tenants, -1 where there is none.
     int aux[LAM_MAX_AUX], run_scratch, backward_scratch;
     int sum[LAM_MAX_IN];            // d_in[i] before it is added
@@ -46,6 +48,9 @@ struct lam_session_plan {
 // elements each.
 enum { LAM_UNSCALE_CHUNK = 1024 };
 int64_t lam_session_unscalers(const struct lam_shape *weight);
+
+// Whether gradients of a value have to be zero where it is not above zero.
+bool lam_session_is_gated(const struct lam_graph *graph, int value);
 
 int lam_session_plan_create(const struct lam_graph *graph,
                             const struct lam_session_options *options,

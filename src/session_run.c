@@ -243,6 +243,17 @@ int lam_session_add(struct lam_session *s, const struct lam_tensor *y,
         lam_shape_elements(&y->shape), 0);
 }
 
+// A gradient through the relu that made x.
+static int gate(struct lam_session *s, const struct lam_tensor *grad,
+                const struct lam_tensor *x)
+{
+    struct lam_arg args[4] = {LAM_ARG_TENSOR(grad), LAM_ARG_TENSOR(x)};
+
+    return lam_session_launch(
+        s, x->shape.dtype == LAM_F16 ? s->gate_halves : s->gate, args, 2,
+        lam_shape_elements(&x->shape), 0);
+}
+
 // Where a variant serves one half of backward, the plain one gets the other
 // half alone: gradients it shall not touch have no buffer.
 static int call_backward(struct lam_session *s, int i, struct lam_io *io)
@@ -315,11 +326,13 @@ static int backward_node(struct lam_session *s, int i, bool first)
     for (int k = 0; k < io.n_in && !err; k++) {
         struct lam_tensor sum = t->d_in[k];
 
+        if (np->core_gates[k])
+            err = gate(s, &t->d_in[k], &t->kept[k]);
         // Too large for a half stays infinite, so that the step can tell.
-        if (np->first_grad[k] >= 0)
+        if (!err && np->first_grad[k] >= 0)
             err = narrow(s, s->plan->grad_half[node->in[k]], &t->d_in[k],
                          INFINITY);
-        if (np->sum[k] < 0)
+        if (err || np->sum[k] < 0)
             continue;
         sum.buffer = grad_buffer(s, node->in[k]);
         err = lam_session_add(s, &sum, &t->d_in[k], 1.0);
@@ -327,6 +340,17 @@ static int backward_node(struct lam_session *s, int i, bool first)
     if (err)
         lam_fail(s->ctx, err, "%s: its backward run failed", node->name);
     return err;
+}
+
+static int gate_loss(struct lam_session *s)
+{
+    const int value = s->options.loss;
+    const struct lam_shape *shape = &s->graph->values[value].shape;
+    const struct lam_tensor grad = {*shape, grad_buffer(s, value)};
+    const struct lam_tensor x = {
+        *shape, s->slots[s->plan->tenants[s->plan->value[value]].slot]};
+
+    return gate(s, &grad, &x);
 }
 
 int lam_session_backward(struct lam_session *s, double scale, bool first)
@@ -349,6 +373,9 @@ int lam_session_backward(struct lam_session *s, double scale, bool first)
         if (d_loss.buffer)
             err = host->fill(host, &d_loss, scale);
     }
+    if (!err && grad_buffer(s, s->options.loss) &&
+        lam_session_is_gated(s->graph, s->options.loss))
+        err = gate_loss(s);
     for (int i = s->graph->n_nodes - 1; i >= 0 && !err; i--) {
         if (s->plan->nodes[i].runs_backward) {
             err = run_again(s, i);

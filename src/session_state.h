@@ -34,7 +34,8 @@ struct lam_session {
     struct node_tensors *tensors;   // by node
     int n_slots;                    // of the optimiser
     struct lam_optimizer optimizer;
-    struct lam_kernel *add, *add_halves, *narrow, *widen, *unscale;
+    struct lam_kernel *add, *add_halves, *gate, *gate_halves;
+    struct lam_kernel *narrow, *widen, *unscale;
     struct lam_buffer *strange; // NULL: nothing will be unscaled
     uint64_t weights_version;
     uint64_t seed; // of the last forward

@@ -289,7 +289,13 @@ enum {
     // outputs of LAM_F16; kernels built with -DHALVES=1 see them as `stored`,
     // by READ and WRITE, which are there without it too. Variants that cannot
     // have a score of 0 for such shapes.
-    LAM_HALVES = 16
+    LAM_HALVES = 16,
+    // out[0] went through a relu, whose gradient others are to take: backward
+    // wants d_out[0] zero where out[0] is not above zero.
+    LAM_GATED = 32,
+    // It can be one of these others, for in[0], which backward reads: see
+    // `gate`. For layers that cannot the core does it.
+    LAM_GATES = 64
 };
 
 // What `shape` reads and fills in. The core sets n_in, in, training and zeroes
@@ -340,6 +346,8 @@ struct lam_io {
     // fma(keep, state, (1 - keep) * observed) of that, in the order of ranks.
     // With 0 `run` does so itself, in these very roundings.
     int32_t observe;
+    // 1: d_in[0] is to be zero where in[0] is not above zero, see LAM_GATES.
+    int32_t gate;
 };
 
 enum lam_pass {

@@ -58,6 +58,29 @@ static const char norms[] =
     "  - {name: c, type: conv2d, filters: 1, kernel: 1}\n"
     "outputs: [c]\n";
 
+// Relus without norms: `a` has two readers, of which one is a convolution, `b`
+// and `t` have one, `d` is merged twice where `large` stands before it.
+static const char relus[] =
+    "format: 1\n"
+    "name: test\n"
+    "inputs:\n"
+    "  image: [N, 2, 7, 6]\n"
+    "layers:\n"
+    "  - {name: a, type: conv2d, filters: 3, kernel: 3}\n"
+    "  - {name: ar, type: relu}\n"
+    "  - {name: b, type: conv2d, filters: 3, kernel: 3}\n"
+    "  - {name: br, type: relu}\n"
+    "  - {name: sum, type: add, from: [br, ar]}\n"
+    "  - {name: t, type: conv_transpose2d, filters: 2, kernel: 2, stride: 2}\n"
+    "  - {name: tr, type: relu}\n"
+    "%s"
+    "  - {name: d, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: dr, type: relu}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3, stride: 2}\n"
+    "outputs: [c]\n";
+
+static const char large[] = "  - {name: large, type: resize, scale: 2}\n";
+
 // Batch norm at inference, behind each kind of convolution.
 static const char inference[] =
     "format: 1\n"
@@ -75,6 +98,9 @@ static const char inference[] =
     "  - {name: cn, type: batchnorm, convention: tf}\n"
     "  - {name: cr, type: relu}\n"
     "outputs: [cr]\n";
+
+// Exact on whole numbers.
+static const char exact[] = "conv2d=plain";
 
 struct run {
     struct lam_graph *graph;
@@ -108,7 +134,8 @@ static int write_all(struct run *r, struct lam_context *ctx)
 
 static int run(struct lam_context *ctx, struct lam_registry *registry,
                struct lam_queue *queue, struct lam_host *host, const char *text,
-               bool is_fused, bool keep_all, struct run *r)
+               const char *variants, bool is_fused, bool keep_all,
+               struct run *r)
 {
     static float ones[MAX];
     struct lam_model *model;
@@ -116,8 +143,7 @@ static int run(struct lam_context *ctx, struct lam_registry *registry,
                                           .micro_batches = 1,
                                           .want_input_grad = true,
                                           .keep_all = keep_all,
-                                          // Exact on whole numbers.
-                                          .variants = "conv2d=plain"};
+                                          .variants = variants};
     int err = lam_model_parse(ctx, "text", text, strlen(text), NULL, 0, &model);
 
     if (!err)
@@ -268,6 +294,59 @@ static void check_same(const struct run *a, const struct run *b)
     }
 }
 
+static bool equal(const float *a, const float *b)
+{
+    for (int i = 0; i < MAX; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
+// Gradients go through relus in the layers behind them, whatever kernels these
+// have: the same numbers, though zeros may have another sign.
+static void check_relus(struct lam_context *ctx, struct lam_registry *registry,
+                        struct lam_queue *queue, struct lam_host *host)
+{
+    // The first can serve merged resizes too.
+    static const char *const names[] = {"plain",     "direct",      "implicit",
+                                        "gemm",      "panel",       "winograd",
+                                        "winograd2", "winograd_gpu"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct run runs[3] = {0};
+        const bool has_resize = i < 4;
+        char variants[160], text[sizeof(relus) + sizeof(large)];
+        int err = LAM_OK;
+
+        snprintf(text, sizeof(text), relus, has_resize ? large : "");
+        snprintf(variants, sizeof(variants),
+                 "conv2d=%s,conv_transpose2d=%s,upsample_conv2d=%s", names[i],
+                 names[i], names[i]);
+        for (int k = 0; k < 3 && !err; k++)
+            err = run(ctx, registry, queue, host, text, variants, k > 0, k > 1,
+                      &runs[k]);
+        CHECK(!err, "%s", ctx->error);
+        if (!err) {
+            bool same_grads = true;
+
+            CHECK(runs[0].graph->n_nodes == 10 + has_resize, "%d",
+                  runs[0].graph->n_nodes);
+            CHECK(runs[1].graph->n_nodes == 6, "%d", runs[1].graph->n_nodes);
+            for (int w = 0; w < runs[0].graph->n_weights; w++)
+                same_grads &= equal(runs[0].grads[w], runs[1].grads[w]) &&
+                              equal(runs[0].grads[w], runs[2].grads[w]);
+            CHECK(same_grads, "%s: gradients of weights differ", names[i]);
+            CHECK(equal(runs[0].y, runs[1].y), "%s: outputs differ", names[i]);
+            CHECK(equal(runs[0].dx, runs[1].dx) &&
+                      equal(runs[0].dx, runs[2].dx),
+                  "%s: gradients of the input differ", names[i]);
+            CHECK(!lam_session_intact(runs[1].session), "%s", ctx->error);
+        }
+        for (int k = 0; k < 3; k++)
+            close_run(&runs[k]);
+    }
+}
+
 // Both ways of keeping, as written and merged: the same bits.
 static void check_norms(struct lam_context *ctx, struct lam_registry *registry,
                         struct lam_queue *queue, struct lam_host *host)
@@ -276,7 +355,8 @@ static void check_norms(struct lam_context *ctx, struct lam_registry *registry,
     int err = LAM_OK;
 
     for (int i = 0; i < 4 && !err; i++)
-        err = run(ctx, registry, queue, host, norms, i & 1, i & 2, &runs[i]);
+        err = run(ctx, registry, queue, host, norms, exact, i & 1, i & 2,
+                  &runs[i]);
     CHECK(!err, "%s", ctx->error);
     if (!err) {
         CHECK(runs[0].graph->n_nodes == 8, "%d layers", runs[0].graph->n_nodes);
@@ -311,9 +391,11 @@ int main(void)
     if (!err)
         err = lam_host_init(&host, &ctx, queue, LAM_F32);
     if (!err)
-        err = run(&ctx, registry, queue, &host, phases, false, false, &plain);
+        err = run(&ctx, registry, queue, &host, phases, exact, false, false,
+                  &plain);
     if (!err)
-        err = run(&ctx, registry, queue, &host, phases, true, false, &fused);
+        err = run(&ctx, registry, queue, &host, phases, exact, true, false,
+                  &fused);
     CHECK(!err, "%s", ctx.error);
     if (!err) {
         CHECK(plain.graph->n_nodes == 5, "%d layers", plain.graph->n_nodes);
@@ -325,6 +407,7 @@ int main(void)
     close_run(&plain);
     close_run(&fused);
     check_norms(&ctx, registry, queue, &host);
+    check_relus(&ctx, registry, queue, &host);
     check_inference(&ctx, registry, queue, &host);
     lam_host_finish(&host);
     lam_queue_close(queue);
