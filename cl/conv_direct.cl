@@ -10,8 +10,6 @@
 // registers. Tiles run along the rows of the region as if they were one; zeros
 // right of a row are also those left of the next.
 //
-// gate: as large as y, or NULL; see gate.cl.
-//
 // packed is [groups][K / KR][phases][C][taps of the phase][KR], K and C being
 // the channels per group of the result and of the source.
 #define JOIN_(a, b) a##b
@@ -22,7 +20,6 @@
 #define TILE (NV * VW)
 #define MAX_TAPS 256
 
-#include "gate.cl"
 #include "rows.cl"
 
 // The phase of big's rows that tap r of a small row falls into.
@@ -109,8 +106,7 @@ conv_pack(const global float *restrict weight, global float *restrict packed,
 // Every workers-th item from `first` on.
 ONCE void direct(const global float *restrict x,
                  const global float *restrict packed,
-                 const global float *restrict bias,
-                 const global float *gate, global float *y,
+                 const global float *restrict bias, global float *y,
                  global float *region, const int first, const int workers,
                  SIZES)
 {
@@ -231,10 +227,6 @@ ONCE void direct(const global float *restrict x,
                                 for (int v = 0; v < NV; v++)
                                     STORE(sum[q][v], v,
                                           to + (size_t)q * P * Q);
-                        for (int q = 0; q < kn && gate; q++)
-                            gate_row(to + (size_t)q * P * Q,
-                                     gate + (to - y) + (size_t)q * P * Q, TILE,
-                                     1);
                         continue;
                     }
 #pragma unroll
@@ -246,16 +238,11 @@ ONCE void direct(const global float *restrict x,
                          row++, column = 0) {
                         const int n = min(width - column, TILE - lane);
 
-                        for (int q = 0; q < kn; q++) {
-                            global float *out = to + (size_t)q * P * Q +
-                                                (size_t)row * YA * Q +
-                                                column * YB;
-
+                        for (int q = 0; q < kn; q++)
                             for (int i = 0; i < n; i++)
-                                out[i * YB] = lanes[q * TILE + lane + i];
-                            if (gate)
-                                gate_row(out, gate + (out - y), n, YB);
-                        }
+                                to[(size_t)q * P * Q + (size_t)row * YA * Q +
+                                   (column + i) * YB] =
+                                    lanes[q * TILE + lane + i];
                         lane += pitch - column;
                     }
                 }
@@ -266,11 +253,10 @@ ONCE void direct(const global float *restrict x,
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 conv_direct(const global float *restrict x,
             const global float *restrict packed,
-            const global float *restrict bias, const global float *gate,
-            global float *y, global float *region, const long region_size,
-            SIZES)
+            const global float *restrict bias, global float *y,
+            global float *region, const long region_size, SIZES)
 {
-    direct(x, packed, bias, gate, y, region + get_global_id(0) * region_size,
+    direct(x, packed, bias, y, region + get_global_id(0) * region_size,
            get_global_id(0), get_global_size(0), items, groups, C, H, W, K, P,
            Q, R, S, sh, sw, dh, dw, top, left, makes_big, rows, columns, splits,
            least);

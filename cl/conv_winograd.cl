@@ -12,13 +12,10 @@
 // floats stand behind each of the parts of all these, which would else lie
 // at the same places of a cache.
 //
-// gate: as large as y, or NULL; see gate.cl.
-//
 // With M = 4 fractions arise: results of whole numbers are not exact. Against doubles, for
 // 128 channels to 128 at 80 x 80, inputs in [-1, 1) and He's weights, the error
 // is 2.3e-6 (root mean square, of that of the results) where the plain sum has
 // 6.0e-7, and at most 3.9e-5 where it has 5.6e-6.
-#include "gate.cl"
 #include "winograd.cl"
 #include "winograd_tiles.cl"
 #define POINTS (SIDE * SIDE)
@@ -129,8 +126,7 @@ void store_row(const VECTOR *m, global float *to)
 // Every workers-th item from first_item on.
 ONCE void winograd(const global float *restrict x,
                    const global float *restrict packed,
-                   const global float *restrict bias,
-                   const global float *gate, global float *y,
+                   const global float *restrict bias, global float *y,
                    global float *source, const int first_item,
                    const int workers, SIZES)
 {
@@ -236,15 +232,13 @@ ONCE void winograd(const global float *restrict x,
                     for (int s = 0; s < M; s++)
                         m[s] = m[s] + start < least ? least : m[s] + start;
                     if (is_row[v] && first.q + M * VW <= Q) {
-                        global float *to =
-                            y +
-                            ((size_t)first.n * groups * K + g * K + k) * plane +
-                            (size_t)p * Q + first.q;
-
                         if (p < P)
-                            store_row(m, to);
-                        if (p < P && gate)
-                            gate_row(to, gate + (to - y), M * VW, 1);
+                            store_row(m,
+                                      y +
+                                          ((size_t)first.n * groups * K +
+                                           g * K + k) *
+                                              plane +
+                                          (size_t)p * Q + first.q);
                         continue;
                     }
 #pragma unroll
@@ -260,10 +254,7 @@ ONCE void winograd(const global float *restrict x,
                         if (t.n >= N || t.p + r * dh >= P)
                             continue;
                         for (int s = 0; s < M && t.q + s * dw < Q; s++)
-                            to[s * dw] =
-                                gate && !(gate[to - y + s * dw] > 0.0f)
-                                    ? 0.0f
-                                    : numbers[SIDE * r + s][lane];
+                            to[s * dw] = numbers[SIDE * r + s][lane];
                     }
                 }
             }
@@ -273,11 +264,10 @@ ONCE void winograd(const global float *restrict x,
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 conv_winograd(const global float *restrict x,
               const global float *restrict packed,
-              const global float *restrict bias, const global float *gate,
-              global float *y, global float *region, const long region_size,
-              SIZES)
+              const global float *restrict bias, global float *y,
+              global float *region, const long region_size, SIZES)
 {
-    winograd(x, packed, bias, gate, y, region + get_global_id(0) * region_size,
+    winograd(x, packed, bias, y, region + get_global_id(0) * region_size,
              get_global_id(0), get_global_size(0), items, N, groups, C, H, W, K,
              P, Q, dh, dw, top, left, splits, least);
 }

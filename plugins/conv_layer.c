@@ -103,14 +103,30 @@ static int data_prepare(struct lam_layer *layer, const struct lam_io *io)
                                &state->direct[LAM_PASS_BACKWARD_DATA]);
 }
 
-static int data_direct(struct lam_layer *layer, const struct lam_io *io)
+typedef int made_run(const struct lam_host *host, const struct conv_geometry *g,
+                     int made, struct conv_direct *direct,
+                     const struct lam_tensor *src,
+                     const struct lam_tensor *bias,
+                     const struct lam_tensor *dst, const struct lam_io *io,
+                     double least);
+
+// The gate has a pass of its own here: where these write, row by row of many
+// channels, reading it there took longer.
+static int data_by(made_run *run, struct lam_layer *layer,
+                   const struct lam_io *io)
 {
     struct conv_state *state = layer->state;
+    const int err =
+        run(layer->host, &state->geometry, conv_opposite(conv_makes),
+            &state->direct[LAM_PASS_BACKWARD_DATA], &io->d_out[0], NULL,
+            &io->d_in[0], io, -INFINITY);
 
-    return conv_direct_run(layer->host, &state->geometry,
-                           conv_opposite(conv_makes),
-                           &state->direct[LAM_PASS_BACKWARD_DATA],
-                           &io->d_out[0], NULL, &io->d_in[0], io, -INFINITY);
+    return err ? err : conv_plain_gate(layer->host, &state->plain, io);
+}
+
+static int data_direct(struct lam_layer *layer, const struct lam_io *io)
+{
+    return data_by(conv_direct_run, layer, io);
 }
 
 static void weight_workspace(const struct lam_layer *layer,
@@ -179,14 +195,7 @@ static int run_panel(struct lam_layer *layer, const struct lam_io *io)
 
 static int data_panel(struct lam_layer *layer, const struct lam_io *io)
 {
-    struct conv_state *state = layer->state;
-
-    const int err =
-        conv_panel_run(layer->host, &state->geometry, conv_opposite(conv_makes),
-                       &state->direct[LAM_PASS_BACKWARD_DATA], &io->d_out[0],
-                       NULL, &io->d_in[0], io, -INFINITY);
-
-    return err ? err : conv_plain_gate(layer->host, &state->plain, io);
+    return data_by(conv_panel_run, layer, io);
 }
 
 typedef int
@@ -309,12 +318,7 @@ static int run_winograd(struct lam_layer *layer, const struct lam_io *io)
 
 static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
 {
-    struct conv_state *state = layer->state;
-
-    return conv_winograd_run(layer->host, &state->geometry,
-                             conv_opposite(conv_makes),
-                             &state->direct[LAM_PASS_BACKWARD_DATA],
-                             &io->d_out[0], NULL, &io->d_in[0], io, -INFINITY);
+    return data_by(conv_winograd_run, layer, io);
 }
 
 #define PANELS "matrix products of what the taps see, for processors"

@@ -153,18 +153,27 @@ int conv_winograd_run(const struct lam_host *host,
     const struct conv_cut *cut = &direct->cut;
     const size_t global[3] = {(size_t)cut->n_workers, 1, 1};
     const size_t local[3] = {1, 1, 1};
-    const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(src),       LAM_ARG_TENSOR(&io->persist),
-        LAM_ARG_TENSOR(bias),      LAM_ARG_TENSOR(conv_gate_of(io)),
-        LAM_ARG_TENSOR(dst),       LAM_ARG_TENSOR(&io->scratch),
-        LAM_ARG_LONG(cut->region), LAM_ARG_INT(cut->items),
-        LAM_ARG_INT(g->n),         LAM_ARG_INT(g->groups),
-        LAM_ARG_INT(p.c),          LAM_ARG_INT(p.h),
-        LAM_ARG_INT(p.w),          LAM_ARG_INT(p.k),
-        LAM_ARG_INT(p.p),          LAM_ARG_INT(p.q),
-        LAM_ARG_INT(g->dh),        LAM_ARG_INT(g->dw),
-        LAM_ARG_INT(p.top),        LAM_ARG_INT(p.left),
-        LAM_ARG_INT(cut->splits),  LAM_ARG_REAL(least)};
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(src),
+                                   LAM_ARG_TENSOR(&io->persist),
+                                   LAM_ARG_TENSOR(bias),
+                                   LAM_ARG_TENSOR(dst),
+                                   LAM_ARG_TENSOR(&io->scratch),
+                                   LAM_ARG_LONG(cut->region),
+                                   LAM_ARG_INT(cut->items),
+                                   LAM_ARG_INT(g->n),
+                                   LAM_ARG_INT(g->groups),
+                                   LAM_ARG_INT(p.c),
+                                   LAM_ARG_INT(p.h),
+                                   LAM_ARG_INT(p.w),
+                                   LAM_ARG_INT(p.k),
+                                   LAM_ARG_INT(p.p),
+                                   LAM_ARG_INT(p.q),
+                                   LAM_ARG_INT(g->dh),
+                                   LAM_ARG_INT(g->dw),
+                                   LAM_ARG_INT(p.top),
+                                   LAM_ARG_INT(p.left),
+                                   LAM_ARG_INT(cut->splits),
+                                   LAM_ARG_REAL(least)};
     int err = LAM_OK;
 
     if (direct->packed != io->weights_version)
@@ -172,5 +181,5 @@ int conv_winograd_run(const struct lam_host *host,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 22, global, local);
+    return host->launch(host, direct->run, args, 21, global, local);
 }
