@@ -170,6 +170,29 @@ static int shapes_check(struct lam_context *ctx,
     return LAM_OK;
 }
 
+// Halves are for layers that take them, and then for all their inputs.
+static int types_check(struct lam_context *ctx, const struct lam_node *node)
+{
+    const struct lam_shapes *s = &node->shapes;
+    int n_halves = 0, n_floats = 0;
+
+    for (int i = 0; i < s->n_in; i++) {
+        n_halves += s->in[i].dtype == LAM_F16;
+        n_floats += s->in[i].dtype == LAM_F32 || s->in[i].dtype == LAM_F64;
+    }
+    if (n_halves == 0 || strcmp(node->layer.type->name, "cast") == 0)
+        return LAM_OK;
+    if (!(s->flags & LAM_HALVES))
+        return lam_fail(ctx, LAM_EMODEL,
+                        "%s reads no halves: wanted a cast to: float before it",
+                        node->layer.type->name);
+    return n_floats == 0
+               ? LAM_OK
+               : lam_fail(ctx, LAM_EMODEL,
+                          "some of its inputs are halves, some floats: wanted "
+                          "a cast before some");
+}
+
 static int node_check(struct lam_graph *graph, const struct lam_node_spec *spec,
                       const struct lam_layer_type **type)
 {
@@ -255,6 +278,8 @@ static int node_fill(struct lam_graph *graph, const struct lam_node_spec *spec,
         return fail_at(ctx, err, spec);
     }
     err = shapes_check(ctx, type, &node->shapes);
+    if (!err)
+        err = types_check(ctx, node);
     return err ? fail_at(ctx, err, spec) : LAM_OK;
 }
 

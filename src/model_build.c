@@ -122,6 +122,11 @@ int lam_model_build(const struct lam_model *model, struct lam_graph *graph,
                                   "'outputs' wants names");
         err = find_value(model, graph, outputs->items[i],
                          outputs->items[i]->text, &value);
+        if (!err && graph->values[value].shape.dtype == LAM_F16)
+            err = lam_model_fail(model, outputs->items[i],
+                                 "'%s' is halves, and outputs are floats: "
+                                 "wanted a cast to: float behind it",
+                                 outputs->items[i]->text);
         if (!err)
             graph->values[value].is_output = true;
     }

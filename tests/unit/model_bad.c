@@ -189,6 +189,20 @@ static const struct {
      "--set up.quite=2: block 'up' has no parameter 'quite'", LAM_EUSAGE},
     {BLOCKS(UP, "  - {name: a, block: up}"), "a.r.s.t=2",
      "'a' is no section, block or layer", LAM_EUSAGE},
+    // Halves.
+    {LAYERS("  - {name: h, type: cast, to: half}\n"
+            "  - {name: a, type: softmax}"),
+     NULL, "f:5:5: a: softmax reads no halves: wanted a cast to: float",
+     LAM_EMODEL},
+    {LAYERS("  - {name: h, type: cast, to: half}\n"
+            "  - {name: a, type: add, from: [h, x]}"),
+     NULL, "some of its inputs are halves, some floats", LAM_EMODEL},
+    {LAYERS("  - {name: a, type: cast, to: half}"), NULL,
+     "f:5:11: 'a' is halves, and outputs are floats", LAM_EMODEL},
+    {LAYERS("  - {name: h, type: cast, to: half}\n"
+            "  - {name: r, type: relu}\n"
+            "  - {name: a, type: cast, to: float}"),
+     NULL, "", LAM_OK},
     // What is right, by the same way.
     {LOSS("[" PLAIN ", {type: dice, from: a, factor: 0.5}]"),
      "loss.1.factor=0.25", "", LAM_OK},
