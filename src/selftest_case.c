@@ -330,6 +330,7 @@ int lam_case_run(struct lam_case *c, int which, const char *variants,
         .want_input_grad = true,
         .keep_all = mode != LAM_CASE_IN_PLACE,
         .free_inputs = true,
+        .gate_inputs = mode == LAM_CASE_GATED,
         .variants = variants};
     struct lam_outcome again = {0};
     struct lam_session *s;

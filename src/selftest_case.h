@@ -28,7 +28,14 @@ struct lam_outcome {
     double *d_in[LAM_MAX_IN], *d_weight[LAM_MAX_WEIGHT];
 };
 
-enum lam_case_mode { LAM_CASE_KEEP_ALL, LAM_CASE_IN_PLACE, LAM_CASE_TWICE };
+// GATED: gradients of inputs pass through the relu that is said to have made
+// them.
+enum lam_case_mode {
+    LAM_CASE_KEEP_ALL,
+    LAM_CASE_IN_PLACE,
+    LAM_CASE_TWICE,
+    LAM_CASE_GATED
+};
 
 // Fills n doubles: "normal", "away", "distinct", "unit", "binary", "labels:K",
 // "indices:MAX"; with exact, whole numbers from -3 to 3 instead of normal ones.
@@ -66,6 +73,11 @@ int lam_case_variants(struct lam_case *c, int which,
                       const struct lam_outcome *plain,
                       struct lam_tolerance forward,
                       struct lam_tolerance backward);
+// The same for the gradient of input 0 through a gate, where the layer takes it
+// along.
+int lam_case_gates(struct lam_case *c, int which,
+                   const struct lam_outcome *plain,
+                   struct lam_tolerance backward);
 // With halves, against what the plain kernels gave in float; rounds that.
 int lam_case_halves(struct lam_case *c, struct lam_outcome *plain);
 // Twice but in a tiny run.

@@ -306,6 +306,8 @@ static int check_all(struct lam_case *c)
         lam_case_compare(c, "in place", &in_place, &got, nothing, nothing);
         err = lam_case_variants(c, LAM_F32, &got, forward, backward);
     }
+    if (!err)
+        err = lam_case_gates(c, LAM_F32, &got, backward);
     if (!err && has_double)
         err = check_double(c, &want, &got, exact);
     if (!err && c->graph[LAM_CASE_HALVES])

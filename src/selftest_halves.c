@@ -52,6 +52,8 @@ int lam_case_halves(struct lam_case *c, struct lam_outcome *plain)
         err = lam_case_variants(c, LAM_CASE_HALVES, &o, exact ? nothing : close,
                                 linear ? nothing : closer);
     }
+    if (!err)
+        err = lam_case_gates(c, LAM_CASE_HALVES, &o, linear ? nothing : closer);
     lam_outcome_free(&o);
     return err;
 }

@@ -29,6 +29,7 @@ struct lam_session_options {
     bool keep_all;        // no slot is shared: every value stays readable
     bool free_inputs;     // inputs need not survive a run: layers may work in
                           // place on them
+    bool gate_inputs;     // inputs count as made by a relu, see LAM_GATES
     bool keep_half;       // what waits in or for backward waits as halves
     bool loss_scale;      // lam_session_unscale is called; keep_half means it
     const char *variants; // asked for, see variants.h; NULL: none

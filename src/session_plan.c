@@ -123,9 +123,11 @@ static void find_gates(struct planner *p)
         struct lam_node_plan *np = &p->plan->nodes[i];
 
         for (int k = 0; k < graph->nodes[i].shapes.n_in; k++) {
+            const int value = graph->nodes[i].in[k];
             const bool is_gated =
-                np->wants[k] &&
-                lam_session_is_gated(graph, graph->nodes[i].in[k]);
+                np->wants[k] && (lam_session_is_gated(graph, value) ||
+                                 (p->options->gate_inputs &&
+                                  graph->values[value].producer < 0));
 
             if (k == 0 && graph->nodes[i].shapes.flags & LAM_GATES)
                 np->gates = is_gated;
