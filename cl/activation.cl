@@ -100,7 +100,8 @@ kernel void activation_forward(const global stored *x, global stored *y,
 
 // dy and dx may be one buffer.
 kernel void activation_backward(const global stored *v,
-                                const global stored *dy, global stored *dx, const long n, const int chunk,
+                                const global stored *dy, global stored *dx,
+                                const long n, const int chunk,
                                 const real slope)
 {
     const long first = get_global_id(0) * (long)chunk;

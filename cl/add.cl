@@ -16,8 +16,8 @@ kernel void add_scale(global stored *y, const global stored *x,
 
 // y = factor_a * a + factor_b * b
 kernel void add_pair(global stored *y, const global stored *a,
-                     const global stored *b, const real factor_a, const real factor_b, const long n,
-                     const int chunk)
+                     const global stored *b, const real factor_a,
+                     const real factor_b, const long n, const int chunk)
 {
     const long first = get_global_id(0) * (long)chunk;
     const long last = min(first + chunk, n);

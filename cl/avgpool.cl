@@ -76,8 +76,9 @@ void avgpool_row(const global real *restrict x, global real *restrict y,
 
 kernel void avgpool_forward(const global stored *restrict x,
                             global stored *restrict y, const int H,
-                            const int W, const int P, const int Q, const long all_rows,
-                            const int rows, const int columns)
+                            const int W, const int P, const int Q,
+                            const long all_rows, const int rows,
+                            const int columns)
 {
     const int begin = get_global_id(0) * columns;
     const int end = min(begin + columns, Q);
@@ -153,8 +154,9 @@ void avgpool_give(const global real *restrict dy, global real *restrict dx,
 // Each number of dx looks at the windows that it is a tap of.
 kernel void avgpool_backward(const global stored *restrict dy,
                              global stored *restrict dx, const int H,
-                             const int W, const int P, const int Q, const long all_rows,
-                             const int rows, const int columns)
+                             const int W, const int P, const int Q,
+                             const long all_rows, const int rows,
+                             const int columns)
 {
     const int begin = get_global_id(0) * columns;
     const int end = min(begin + columns, W);

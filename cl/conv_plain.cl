@@ -8,6 +8,7 @@
 // and conv_big makes ROW results of one row.
 // Results below `least` become it: 0 for a relu, else -INFINITY. Where `gate`, as
 // large as the result, is there and not above zero, the result is zero.
+#include "gate.cl"
 #define AT_LEAST(v) ((v) < least ? least : (v))
 #define GATED(i, v) (gate && !(READ(gate, i) > 0) ? REAL(0.0) : (v))
 #define GEOMETRY                                                               \
@@ -172,18 +173,6 @@ kernel void conv_bias(const global stored *restrict y,
         sum += (along.x + along.y) + (along.z + along.w);
     }
     partial[(size_t)block * K + k] = sum;
-}
-
-// What another kernel has made, through a gate.
-kernel void conv_gate(global stored *restrict y,
-                      const global stored *restrict gate, const long n,
-                      const int chunk)
-{
-    const long first = get_global_id(0) * (long)chunk;
-    const long last = min(first + chunk, n);
-
-    for (long i = first; i < last; i++)
-        WRITE(y, i, GATED(i, READ(y, i)));
 }
 
 kernel void conv_reduce(const global real *restrict partial,

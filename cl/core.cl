@@ -1,5 +1,6 @@
 // core: the kernels of the core itself.
 
+#include "gate.cl"
 #include "halves.cl"
 
 // y += a * x, n elements; one work-item per `chunk` elements.
@@ -12,18 +13,6 @@ kernel void core_add(global stored *restrict y,
 
     for (long i = first; i < last; i++)
         WRITE(y, i, READ(y, i) + a * READ(x, i));
-}
-
-// y becomes zero where x is not above zero: a gradient through a relu that made x.
-kernel void core_gate(global stored *restrict y,
-                      const global stored *restrict x, const long n,
-                      const int chunk)
-{
-    const long first = (long)get_global_id(0) * chunk;
-    const long last = min(first + chunk, n);
-
-    for (long i = first; i < last; i++)
-        WRITE(y, i, READ(x, i) > 0 ? READ(y, i) : REAL(0.0));
 }
 
 // x *= a, n elements. strange[at + work-item]: whether one of its products is

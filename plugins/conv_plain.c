@@ -33,7 +33,7 @@ int conv_plain_prepare(const struct lam_host *host,
     } wanted[] = {
         {"conv_small", &plain->small},   {"conv_big", &plain->big},
         {"conv_weight", &plain->weight}, {"conv_bias", &plain->bias},
-        {"conv_gate", &plain->gate},     {"conv_reduce", &plain->reduce}};
+        {"gate_gradient", &plain->gate}, {"conv_reduce", &plain->reduce}};
     int err = LAM_OK;
 
     snprintf(options, sizeof(options), "-DROW=%d%s", row_of(host), g->halves);

@@ -257,11 +257,12 @@ static int upsample_backward(struct lam_layer *layer, const struct lam_io *io)
                               (size_t)(g->k / g->groups), (size_t)g->c};
     int err = LAM_OK;
 
-    if (io->d_in[0].buffer)
+    if (io->d_in[0].buffer) {
         err = launch_plain(layer, "upsample_data", &state->data, &io->d_out[0],
                            &io->weight[0], NULL, false, &io->d_in[0], data);
-    if (!err && io->d_in[0].buffer)
-        err = conv_plain_gate(layer->host, &state->conv.plain, io);
+        if (!err)
+            err = conv_plain_gate(layer->host, &state->conv.plain, io);
+    }
     if (!err && io->d_weight[0].buffer)
         err =
             launch_plain(layer, "upsample_weight", &state->weight, &io->in[0],

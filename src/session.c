@@ -264,9 +264,9 @@ static int make_gates(struct lam_session *s)
     if (s->options.loss >= 0 && lam_session_is_gated(graph, s->options.loss))
         wanted[graph->values[s->options.loss].shape.dtype == LAM_F16] = true;
     if (wanted[0])
-        err = host->kernel(host, core_cl, "core_gate", NULL, &s->gate);
+        err = host->kernel(host, core_cl, "gate_gradient", NULL, &s->gate);
     if (!err && wanted[1])
-        err = host->kernel(host, core_cl, "core_gate", "-DHALVES=1",
+        err = host->kernel(host, core_cl, "gate_gradient", "-DHALVES=1",
                            &s->gate_halves);
     return err;
 }
