@@ -1,8 +1,7 @@
-// Opening and closing a device, and waits that end.
+// Opening and closing a device.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "program_cache.h"
 #include "queue.h"
@@ -251,119 +250,6 @@ const struct lam_device_row *lam_queue_device(const struct lam_queue *q)
 struct lam_context *lam_queue_context(const struct lam_queue *q)
 {
     return q->ctx;
-}
-
-double lam_queue_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-double lam_queue_asleep(double *seen)
-{
-    const double now = lam_queue_now(), gap = now - *seen;
-
-    *seen = now;
-    return gap > 1.0 ? gap : 0.0;
-}
-
-// After an error the device may still be reading or writing memory of the
-// caller: waits for the end of that, half a second at most.
-static void let_end(cl_event event)
-{
-    const double start = lam_queue_now();
-    cl_int status = CL_QUEUED;
-
-    while (lam_queue_now() - start < 0.5 &&
-           (clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
-                           sizeof(status), &status, NULL) ||
-            status > CL_COMPLETE))
-        nanosleep(&(struct timespec){0, 1000000}, NULL);
-}
-
-// A driver may hang with no error at all, so no wait is left to it.
-int lam_queue_wait(struct lam_queue *q, cl_event event)
-{
-    double start = lam_queue_now(), seen = start;
-    const char *call = "clFlush";
-    char where[200];
-    long pause_ns = 2000;
-    cl_int status = CL_QUEUED, error;
-
-    lam_queue_call(q, NULL);
-    error = clFlush(q->queue);
-    lam_queue_returned(q);
-    while (!error) {
-        call = "clGetEventInfo";
-        error = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
-                               sizeof(status), &status, NULL);
-        if (error || status <= CL_COMPLETE)
-            break;
-        start += lam_queue_asleep(&seen);
-        if (seen - start > q->timeout_s) {
-            q->is_lost = q->is_hung = true;
-            return lam_fail(q->ctx, LAM_ELOST,
-                            "the device did not finish within %g s; it is at "
-                            "%s",
-                            q->timeout_s,
-                            lam_queue_where(q, where, sizeof(where)));
-        }
-        nanosleep(&(struct timespec){0, pause_ns}, NULL);
-        if (pause_ns < 200000)
-            pause_ns += pause_ns / 2;
-    }
-    if (error)
-        let_end(event);
-    clReleaseEvent(event);
-    if (error)
-        return lam_fail_cl(q, error, call, "");
-    if (status == -4 || status == -6)
-        return lam_fail_cl(q, status, "running on the device",
-                           lam_queue_where(q, where, sizeof(where)));
-    if (status < 0) {
-        q->is_lost = true;
-        return lam_fail(q->ctx, LAM_ELOST,
-                        "the device stopped with %s (%d); it was at %s",
-                        lam_cl_error_name(status), status,
-                        lam_queue_where(q, where, sizeof(where)));
-    }
-    lam_queue_ended(q);
-    return LAM_OK;
-}
-
-int lam_read_test(struct lam_read *read, bool *done)
-{
-    cl_int status = CL_COMPLETE, error = CL_SUCCESS;
-    cl_event event = read->event;
-
-    if (event)
-        error = clGetEventInfo(event, CL_EVENT_COMMAND_EXECUTION_STATUS,
-                               sizeof(status), &status, NULL);
-    *done = error || status <= CL_COMPLETE ||
-            lam_queue_now() - read->started > read->queue->timeout_s;
-    if (!event || !*done)
-        return LAM_OK;
-    read->event = NULL;
-    return lam_queue_wait(read->queue, event);
-}
-
-int lam_queue_finish(struct lam_queue *q)
-{
-    cl_event event;
-    cl_int error;
-    int err = lam_queue_usable(q);
-
-    if (err)
-        return err;
-    lam_queue_call(q, NULL);
-    error = clEnqueueMarkerWithWaitList(q->queue, 0, NULL, &event);
-    lam_queue_returned(q);
-    if (error)
-        return lam_fail_cl(q, error, "clEnqueueMarkerWithWaitList", "");
-    err = lam_queue_wait(q, event);
-    return err ? err : lam_queue_collect(q);
 }
 
 void lam_queue_built(const struct lam_queue *q, int *programs, int *hits,

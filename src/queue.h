@@ -1,6 +1,7 @@
 // queue.h - inside of an opened device, for the files that talk to OpenCL:
-// device.c, queue.c, buffer.c, kernel.c, profile.c, program_cache.c, gemm.c,
-// gemm_cpu.c, host.c, watchdog.c. No one else includes it.
+// device.c, queue.c, queue_wait.c, buffer.c, kernel.c, profile.c,
+// program_cache.c, gemm.c, gemm_cpu.c, host.c, watchdog.c. No one else includes
+// it.
 #ifndef LAM_QUEUE_H
 #define LAM_QUEUE_H
 

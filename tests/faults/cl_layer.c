@@ -117,6 +117,10 @@ CALL(clSetKernelArg, (cl_kernel k, cl_uint i, size_t size, const void *value),
 CALL(clFlush, (cl_command_queue q), (q))
 CALL(clFinish, (cl_command_queue q), (q))
 CALL(clWaitForEvents, (cl_uint n, const cl_event *events), (n, events))
+CALL(clSetEventCallback,
+     (cl_event e, cl_int status,
+      void(CL_CALLBACK *done)(cl_event, cl_int, void *), void *data),
+     (e, status, done, data))
 
 static cl_int CL_API_CALL my_clBuildProgram(
     cl_program p, cl_uint n, const cl_device_id *devices, const char *options,
@@ -321,6 +325,7 @@ clInitLayer(cl_uint n, const struct _cl_icd_dispatch *target, cl_uint *n_mine,
     TAKE(clFlush);
     TAKE(clFinish);
     TAKE(clWaitForEvents);
+    TAKE(clSetEventCallback);
     TAKE(clEnqueueNDRangeKernel);
     TAKE(clEnqueueReadBuffer);
     TAKE(clEnqueueWriteBuffer);
