@@ -21,6 +21,7 @@
 #define MAX_TAPS 256
 
 #include "rows.cl"
+#include "turns.cl"
 
 // The phase of big's rows that tap r of a small row falls into.
 int phase_of(const int r, const int dilation, const int before,
@@ -103,12 +104,10 @@ conv_pack(const global float *restrict weight, global float *restrict packed,
         const int left, const int makes_big, const int rows,                   \
         const int columns, const int splits, const float least
 
-// Every workers-th item from `first` on.
 ONCE void direct(const global float *restrict x,
                  const global float *restrict packed,
                  const global float *restrict bias, global float *y,
-                 global float *region, const int first, const int workers,
-                 SIZES)
+                 global float *region, volatile global int *turns, SIZES)
 {
     // Phases of the source and of the result.
     const int A = makes_big ? 1 : sh, B = makes_big ? 1 : sw;
@@ -127,7 +126,7 @@ ONCE void direct(const global float *restrict x,
     int offset[MAX_TAPS];
     float lanes[KR * TILE];
 
-    for (int item = first; item < items; item += workers) {
+    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
         const int split = item % splits, at = item / splits;
         const int j0 = at % n_across * columns;
         const int i0 = at / n_across % n_down * rows;
@@ -248,16 +247,18 @@ ONCE void direct(const global float *restrict x,
                 }
         }
     }
+    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 conv_direct(const global float *restrict x,
             const global float *restrict packed,
             const global float *restrict bias, global float *y,
-            global float *region, const long region_size, SIZES)
+            global float *region, const long region_size,
+            volatile global int *turns, SIZES)
 {
     direct(x, packed, bias, y, region + get_global_id(0) * region_size,
-           get_global_id(0), get_global_size(0), items, groups, C, H, W, K, P,
+           turns, items, groups, C, H, W, K, P,
            Q, R, S, sh, sw, dh, dw, top, left, makes_big, rows, columns, splits,
            least);
 }

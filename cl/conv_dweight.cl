@@ -20,6 +20,8 @@
 #define STORE JOIN(vstore, VW)
 #define BLOCK (NV * VW)
 
+#include "turns.cl"
+
 void copy_rows(const global float *src, const int H, const int W,
                const int from_row, const int from_column, global float *to,
                const int rows, const int pitch)
@@ -69,12 +71,11 @@ void turn(const global float *small, const size_t plane, const int K,
         const int top, const int left, const int rows, const int columns,      \
         const int channels, const int parts
 
-// Every workers-th item from first_item on.
 ONCE void dweights(const global float *restrict big,
                    const global float *restrict small, global float *scratch,
                    global float *turned, const int has_bias,
-                   const long partial_at, const int first_item,
-                   const int workers, SIZES)
+                   const long partial_at, volatile global int *turns,
+                   SIZES)
 {
     const int T = R * S, KB = (K + BLOCK - 1) / BLOCK;
     const int TAPS = (C * T + NJ - 1) / NJ * NJ;
@@ -87,7 +88,7 @@ ONCE void dweights(const global float *restrict big,
     global float *sums = scratch, *partial = scratch + partial_at;
     global float *copy = turned + rows * columns * BLOCK;
 
-    for (int item = first_item; item < items; item += workers) {
+    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
         const int part = item % parts, cb = item / parts % CB;
         const int kb = item / parts / CB % KB, g = item / parts / CB / KB;
         const int c0 = cb * channels, cn = min(channels, C - c0);
@@ -178,17 +179,18 @@ ONCE void dweights(const global float *restrict big,
                     lanes[k];
         }
     }
+    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 conv_dweight(const global float *restrict big,
              const global float *restrict small, global float *scratch,
              const int has_bias, const long partial_at, const long region_at,
-             const long region_size, SIZES)
+             const long region_size, volatile global int *turns, SIZES)
 {
     dweights(big, small, scratch,
              scratch + region_at + get_global_id(0) * region_size, has_bias,
-             partial_at, get_global_id(0), get_global_size(0), items, N, groups,
+             partial_at, turns, items, N, groups,
              C, H, W, K, P, Q, R, S, sh, sw, dh, dw, top, left, rows, columns,
              channels, parts);
 }

@@ -21,6 +21,7 @@
 #define TILE (NV * VW)
 
 #include "rows.cl"
+#include "turns.cl"
 
 // A work-item packs DEPTH rows of one block of KR. by_f and by_d: from one
 // filter and from one row to the next.
@@ -178,12 +179,11 @@ void put_pairs(const VECTOR a, const VECTOR b, global float *to)
         const int left, const int YR, const int YS, const int tiles,           \
         const int splits, const float least
 
-// Items first..last-1.
 ONCE void panels(const global float *restrict x,
                  const global float *restrict packed,
                  const global float *restrict bias, global float *restrict y,
-                 global float *region, const int first, const int last,
-                 SIZES)
+                 global float *region, volatile global int *turns,
+                 const int items, SIZES)
 {
     const int T = R * S, D = C * T, PQ = P * Q;
     const bool is_plain =
@@ -192,7 +192,7 @@ ONCE void panels(const global float *restrict x,
     const bool in_order = is_plain && FB == 1;
     const int chunks = (PQ + tiles * TILE - 1) / (tiles * TILE);
 
-    for (int item = first; item < last; item++) {
+    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
         const int split = item % splits, chunk = item / splits % chunks;
         const int ng = item / splits / chunks, g = ng % groups;
         const int begin = chunk * tiles * TILE;
@@ -292,17 +292,16 @@ ONCE void panels(const global float *restrict x,
                          to);
             }
     }
+    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 conv_panel(const global float *restrict x, const global float *restrict packed,
            const global float *restrict bias, global float *restrict y,
-           global float *region, const long region_size, const int items,
-           SIZES)
+           global float *region, const long region_size,
+           volatile global int *turns, const int items, SIZES)
 {
-    const long i = get_global_id(0), n = get_global_size(0);
-
-    panels(x, packed, bias, y, region + i * region_size, (int)(i * items / n),
-           (int)((i + 1) * items / n), groups, C, H, W, F, P, Q, R, S, sh, sw,
+    panels(x, packed, bias, y, region + get_global_id(0) * region_size, turns,
+           items, groups, C, H, W, F, P, Q, R, S, sh, sw,
            dh, dw, top, left, YR, YS, tiles, splits, least);
 }

@@ -21,6 +21,7 @@
 // For 128 channels and filters at 80 x 80, batch 2, the largest difference from
 // the plain kernel is 5.5e-6 of the largest number with M = 4 and 1.7e-6 with
 // M = 2, where the direct kernel has 2.8e-6.
+#include "turns.cl"
 #include "winograd.cl"
 #define POINTS (SIDE * SIDE)
 #define BLOCK (NV * VW)
@@ -118,12 +119,11 @@ struct segment segment_at(const int t, const int down, const int across,
         const int T, const int together, const int channels,                   \
         const int filters, const int parts
 
-// Every workers-th item from first_item on.
 ONCE void winograd_weights(const global float *restrict big,
                            const global float *restrict small,
                            global float *scratch, global float *rows,
                            const int has_bias, const long partial_at,
-                           const int first_item, const int workers, SIZES)
+                           volatile global int *turns, SIZES)
 {
     const int down = ((P + dh - 1) / dh + M - 1) / M;
     const int width = T * M * dw, across = (Q + width - 1) / width;
@@ -138,7 +138,7 @@ ONCE void winograd_weights(const global float *restrict big,
     global float *from_big = rows + (size_t)SIDE * pitch * VW;
     global float *from_small = from_big + POINTS * big_step;
 
-    for (int item = first_item; item < items; item += workers) {
+    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
         const int part = item % parts, cb = item / parts % CB;
         const int fb = item / parts / CB % FB, g = item / parts / CB / FB;
         const int c0 = cb * channels, cn = min(channels, C - c0);
@@ -299,19 +299,21 @@ ONCE void winograd_weights(const global float *restrict big,
                 }
         }
     }
+    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 conv_winograd_weight(const global float *restrict big,
                      const global float *restrict small, global float *scratch,
                      const int has_bias, const long partial_at,
-                     const long region_at, const long region_size, SIZES)
+                     const long region_at, const long region_size,
+                     volatile global int *turns, SIZES)
 {
     winograd_weights(big, small, scratch,
                      scratch + region_at + get_global_id(0) * region_size,
-                     has_bias, partial_at, get_global_id(0), get_global_size(0),
-                     items, images, groups, C, H, W, K, P, Q, dh, dw, top, left,
-                     T, together, channels, filters, parts);
+                     has_bias, partial_at, turns, items, images, groups, C, H, W,
+                     K, P, Q, dh, dw, top, left, T, together, channels, filters,
+                     parts);
 }
 
 // Adds the parts of VW filters from k0 on and of NJ channels, turns them back by

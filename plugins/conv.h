@@ -274,7 +274,7 @@ struct conv_tile {
     int kr, nv, vw;
 };
 struct conv_tile conv_tile(const struct lam_host *host);
-// Work-items for so many items.
+// Work-items that take turns at so many items.
 int conv_workers(const struct lam_host *host, int items);
 // The kernel that packs the weight and the one that runs, nothing packed yet.
 int conv_direct_kernels(const struct lam_host *host, const char *source,

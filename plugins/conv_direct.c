@@ -230,6 +230,7 @@ int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
                                    LAM_ARG_TENSOR(dst),
                                    LAM_ARG_TENSOR(&io->scratch),
                                    LAM_ARG_LONG(cut->region),
+                                   LAM_ARG_TURNS(),
                                    LAM_ARG_INT(cut->items),
                                    LAM_ARG_INT(g->groups),
                                    LAM_ARG_INT(p.c),
@@ -258,5 +259,5 @@ int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 27, global, local);
+    return host->launch(host, direct->run, args, 28, global, local);
 }

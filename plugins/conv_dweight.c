@@ -174,6 +174,7 @@ int conv_dweight_run(const struct lam_host *host,
                                    LAM_ARG_LONG(cut->partial_at),
                                    LAM_ARG_LONG(cut->region_at),
                                    LAM_ARG_LONG(cut->region),
+                                   LAM_ARG_TURNS(),
                                    LAM_ARG_INT(cut->items),
                                    LAM_ARG_INT(g->n),
                                    LAM_ARG_INT(g->groups),
@@ -195,7 +196,7 @@ int conv_dweight_run(const struct lam_host *host,
                                    LAM_ARG_INT(cut->columns),
                                    LAM_ARG_INT(cut->channels),
                                    LAM_ARG_INT(cut->parts)};
-    int err = host->launch(host, direct->run, args, 28, global, local);
+    int err = host->launch(host, direct->run, args, 29, global, local);
 
     if (!err)
         err = sum_parts(host, g, direct, io);

@@ -14,9 +14,8 @@ struct conv_tile conv_tile(const struct lam_host *host)
 int conv_workers(const struct lam_host *host, int items)
 {
     const int units = host->device.compute_units;
-    const int workers = units < 2 ? 8 : 4 * units;
 
-    return workers < items ? workers : items;
+    return units < items ? units : items;
 }
 
 int conv_direct_kernels(const struct lam_host *host, const char *source,

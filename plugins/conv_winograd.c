@@ -41,7 +41,6 @@ static void choose_cut(const struct lam_host *host,
     const struct conv_tile tile = conv_tile(host);
     const int nt = tile.nv * tile.vw, blocks = conv_div_up(p.k, tile.kr);
     const int64_t chunks = (tiles_of(g, &p, m) + nt - 1) / nt;
-    const int units = host->device.compute_units;
 
     *cut = (struct conv_cut){.m = m, .splits = 1};
     // All items of a split transform the source again: only where there are
@@ -49,9 +48,7 @@ static void choose_cut(const struct lam_host *host,
     while (chunks * g->groups * cut->splits < 4 && cut->splits < blocks)
         cut->splits *= 2;
     cut->items = (int)(chunks * g->groups * cut->splits);
-    cut->n_workers = 2 * units;
-    if (cut->n_workers > cut->items)
-        cut->n_workers = cut->items;
+    cut->n_workers = conv_workers(host, cut->items);
     cut->region =
         points_of(m) *
         ((int64_t)nt * (p.c + (blocks / cut->splits + 1) * tile.kr) + 2 * PAD);
@@ -159,6 +156,7 @@ int conv_winograd_run(const struct lam_host *host,
                                    LAM_ARG_TENSOR(dst),
                                    LAM_ARG_TENSOR(&io->scratch),
                                    LAM_ARG_LONG(cut->region),
+                                   LAM_ARG_TURNS(),
                                    LAM_ARG_INT(cut->items),
                                    LAM_ARG_INT(g->n),
                                    LAM_ARG_INT(g->groups),
@@ -181,5 +179,5 @@ int conv_winograd_run(const struct lam_host *host,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 21, global, local);
+    return host->launch(host, direct->run, args, 22, global, local);
 }

@@ -86,7 +86,7 @@ static void choose_cut(const struct lam_host *host,
         else
             break;
     }
-    cut->n_workers = least(2 * host->device.compute_units, cut->items);
+    cut->n_workers = conv_workers(host, cut->items);
     pitch = round_up(width + 2 * g->dw, tile.vw);
     tiles = cut->rows * t * g->dw;
     cut->region =
@@ -194,6 +194,7 @@ int conv_winograd_weight_run(
                                    LAM_ARG_LONG(cut->partial_at),
                                    LAM_ARG_LONG(cut->region_at),
                                    LAM_ARG_LONG(cut->region),
+                                   LAM_ARG_TURNS(),
                                    LAM_ARG_INT(cut->items),
                                    LAM_ARG_INT(g->n),
                                    LAM_ARG_INT(g->groups),
@@ -212,7 +213,7 @@ int conv_winograd_weight_run(
                                    LAM_ARG_INT(cut->channels),
                                    LAM_ARG_INT(cut->filters),
                                    LAM_ARG_INT(cut->parts)};
-    int err = host->launch(host, direct->run, args, 25, global, local);
+    int err = host->launch(host, direct->run, args, 26, global, local);
 
     if (!err)
         err = sum_parts(host, g, direct, io);

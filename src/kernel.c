@@ -243,8 +243,27 @@ void lam_queue_kernels_free(struct lam_queue *q)
     }
 }
 
-static cl_int set_arg(const struct lam_kernel *k, cl_uint i,
-                      const struct lam_arg *arg)
+// One launch after the other, so all take turns by the same buffer.
+static int open_turns(struct lam_queue *q, const struct lam_arg *args, int n)
+{
+    cl_int none[2] = {0, 0}, error;
+    int i = 0;
+
+    while (i < n && args[i].kind != LAM_ARG_KIND_TURNS)
+        i++;
+    if (i == n || q->turns)
+        return LAM_OK;
+    q->turns =
+        clCreateBuffer(q->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
+                       sizeof(none), none, &error);
+    if (!error)
+        return LAM_OK;
+    q->turns = NULL;
+    return lam_fail_cl(q, error, "clCreateBuffer", "turns of work-items");
+}
+
+static cl_int set_arg(const struct lam_queue *q, const struct lam_kernel *k,
+                      cl_uint i, const struct lam_arg *arg)
 {
     const cl_int whole = (cl_int)arg->integer;
     const cl_long wide = arg->integer;
@@ -265,6 +284,8 @@ static cl_int set_arg(const struct lam_kernel *k, cl_uint i,
         if (k->real == LAM_F64)
             return clSetKernelArg(k->cl, i, sizeof(arg->real), &arg->real);
         return clSetKernelArg(k->cl, i, sizeof(single), &single);
+    case LAM_ARG_KIND_TURNS:
+        return clSetKernelArg(k->cl, i, sizeof(q->turns), &q->turns);
     default:
         return clSetKernelArg(k->cl, i, (size_t)arg->integer, NULL);
     }
@@ -291,14 +312,16 @@ int lam_queue_launch(struct lam_queue *q, struct lam_kernel *k,
 {
     cl_event event = NULL;
     cl_int error = CL_SUCCESS;
-    const int err = lam_queue_usable(q);
+    int err = lam_queue_usable(q);
 
+    if (!err)
+        err = open_turns(q, args, n_args);
     if (err)
         return err;
     for (int i = 0; i < n_args; i++) {
         char what[128];
 
-        error = set_arg(k, (cl_uint)i, &args[i]);
+        error = set_arg(q, k, (cl_uint)i, &args[i]);
         if (!error)
             continue;
         snprintf(what, sizeof(what), "argument %d of kernel %.80s", i, k->name);

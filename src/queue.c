@@ -222,6 +222,8 @@ void lam_queue_close(struct lam_queue *q)
         return;
     if (q->parts.cl && !q->is_hung)
         clReleaseMemObject(q->parts.cl);
+    if (q->turns && !q->is_hung)
+        clReleaseMemObject(q->turns);
     lam_watchdog_close(q);
     for (int i = 0; i < q->n_pending && !q->is_hung; i++)
         clReleaseEvent(q->pending[i].event);

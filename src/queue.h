@@ -78,6 +78,7 @@ struct lam_queue {
     double build_seconds;
     struct lam_kernel *kernels;
     struct lam_kernel *fill;          // of core.cl, NULL: none yet
+    cl_mem turns;                     // of LAM_ARG_TURNS, NULL: none yet
     struct lam_gemm_tiling tiling[2]; // by real: LAM_F32, LAM_F64
     struct lam_buffer parts;          // scratch of the GEMM, cl NULL: none yet
     bool uses_clblast;                // for products, see gemm.c

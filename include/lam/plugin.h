@@ -159,7 +159,8 @@ enum lam_arg_kind {
     LAM_ARG_KIND_INT,
     LAM_ARG_KIND_LONG,
     LAM_ARG_KIND_REAL, // passed as `real`
-    LAM_ARG_KIND_LOCAL
+    LAM_ARG_KIND_LOCAL,
+    LAM_ARG_KIND_TURNS // global int *
 };
 
 struct lam_arg {
@@ -186,6 +187,12 @@ struct lam_arg {
     {                                                                          \
         LAM_ARG_KIND_REAL, NULL, 0, (x)                                        \
     } // real
+// Two zeros by which the work-items of a launch share work, see cl/turns.cl.
+// The kernel leaves zeros; the next launch gets the same two.
+#define LAM_ARG_TURNS()                                                        \
+    {                                                                          \
+        LAM_ARG_KIND_TURNS, NULL, 0, 0.0                                       \
+    }
 #define LAM_ARG_LOCAL(bytes)                                                   \
     {                                                                          \
         LAM_ARG_KIND_LOCAL, NULL, (bytes), 0.0                                 \
