@@ -6,9 +6,8 @@
 // each of its sh*sw phases is a small convolution of its own. A work-item
 // copies a chunk of its source with its zeros into `region`, which stays in the
 // cache, as [C][phases][rows][pitch]; results and taps then differ by constant
-// distances, and a tile of KR channels x NV vectors of results lies in
-// registers. Tiles run along the rows of the region as if they were one; zeros
-// right of a row are also those left of the next.
+// distances. Tiles of results run along the rows of the region as if they were
+// one; zeros right of a row are also those left of the next.
 //
 // packed is [groups][K / KR][phases][C][taps of the phase][KR], K and C being
 // the channels per group of the result and of the source.
@@ -17,11 +16,25 @@
 #define VECTOR JOIN(float, VW)
 #define LOAD JOIN(vload, VW)
 #define STORE JOIN(vstore, VW)
-#define TILE (NV * VW)
 #define MAX_TAPS 256
 
 #include "rows.cl"
 #include "turns.cl"
+
+// A phase of a chunk of results: positions 0 .. length-1 are height rows of
+// width, pitch apart in the region; in y, down and across apart, channels
+// `channel` apart.
+struct grid {
+    int height, width, pitch, length;
+    int down, across;
+    size_t channel;
+};
+
+#ifdef NP
+#include "direct_many.cl"
+#else
+#include "direct_few.cl"
+#endif
 
 // The phase of big's rows that tap r of a small row falls into.
 int phase_of(const int r, const int dilation, const int before,
@@ -123,8 +136,14 @@ ONCE void direct(const global float *restrict x,
     const int n_down = (grid_rows + rows - 1) / rows;
     const int n_across = (grid_columns + columns - 1) / columns;
     const int KB = (K + KR - 1) / KR;
+#ifdef NP
+    global float *copied =
+        region + (rows * (columns + more_columns) + NP + VW) * KR;
+#else
+    global float *copied = region;
+#endif
     int offset[MAX_TAPS];
-    float lanes[KR * TILE];
+    float start[KR];
 
     for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
         const int split = item % splits, at = item / splits;
@@ -144,10 +163,10 @@ ONCE void direct(const global float *restrict x,
         int before = 0;
 
         for (int i = 0; i < shared_zeros; i++)
-            region[C * plane + i] = 0.0f;
+            copied[C * plane + i] = 0.0f;
         for (int c = 0; c < C; c++) {
             const global float *src = x + ((size_t)ng * C + c) * H * W;
-            global float *to = region + c * plane;
+            global float *to = copied + c * plane;
 
             for (int phase = 0; phase < A * B; phase++)
                 for (int i = 0; i < LR; i++, to += pitch)
@@ -158,7 +177,9 @@ ONCE void direct(const global float *restrict x,
             const int a = phase / YB, b = phase % YB;
             const int height = min(ib, (P - a + YA - 1) / YA - i0);
             const int width = min(jb, (Q - b + YB - 1) / YB - j0);
-            const int length = (height - 1) * pitch + width;
+            const struct grid grid = {
+                height, width, pitch, (height - 1) * pitch + width,
+                YA * Q, YB, (size_t)P * Q};
             const size_t panel = (size_t)before * C * KR;
             int taps = 0;
 
@@ -179,72 +200,19 @@ ONCE void direct(const global float *restrict x,
             before += taps;
             if (height < 1 || width < 1)
                 continue;
-            for (int kb = split * KB / splits; kb < kb_end; kb++)
-                for (int o = 0; o < length; o += TILE) {
-                    const global float *source = region + o;
-                    const global float *w =
-                        packed + (size_t)(g * KB + kb) * C * R * S * KR +
-                        panel;
-                    const int kn = min(KR, K - kb * KR);
-                    int row = o / pitch, column = o % pitch;
-                    global float *to =
-                        y + ((size_t)ng * K + kb * KR) * P * Q +
-                        (size_t)(i0 * YA + a) * Q + j0 * YB + b;
-                    VECTOR sum[KR][NV];
+            for (int kb = split * KB / splits; kb < kb_end; kb++) {
+                const int kn = min(KR, K - kb * KR);
 
-#pragma unroll
-                    for (int q = 0; q < KR; q++)
-#pragma unroll
-                        for (int v = 0; v < NV; v++)
-                            sum[q][v] =
-                                bias && q < kn ? bias[g * K + kb * KR + q]
-                                               : 0.0f;
-                    for (int c = 0; c < C; c++, source += plane)
-                        for (int t = 0; t < taps; t++, w += KR) {
-                            VECTOR in[NV];
-
-#pragma unroll
-                            for (int v = 0; v < NV; v++)
-                                in[v] = LOAD(v, source + offset[t]);
-#pragma unroll
-                            for (int q = 0; q < KR; q++)
-#pragma unroll
-                                for (int v = 0; v < NV; v++)
-                                    sum[q][v] += w[q] * in[v];
-                        }
-#pragma unroll
-                    for (int q = 0; q < KR; q++)
-#pragma unroll
-                        for (int v = 0; v < NV; v++)
-                            sum[q][v] = sum[q][v] < least ? least : sum[q][v];
-                    if (YB == 1 && column + TILE <= width) {
-                        to += (size_t)row * YA * Q + column;
-#pragma unroll
-                        for (int q = 0; q < KR; q++)
-                            if (q < kn)
-#pragma unroll
-                                for (int v = 0; v < NV; v++)
-                                    STORE(sum[q][v], v,
-                                          to + (size_t)q * P * Q);
-                        continue;
-                    }
-#pragma unroll
-                    for (int q = 0; q < KR; q++)
-#pragma unroll
-                        for (int v = 0; v < NV; v++)
-                            STORE(sum[q][v], q * NV + v, lanes);
-                    for (int lane = 0; lane < TILE && row < height;
-                         row++, column = 0) {
-                        const int n = min(width - column, TILE - lane);
-
-                        for (int q = 0; q < kn; q++)
-                            for (int i = 0; i < n; i++)
-                                to[(size_t)q * P * Q + (size_t)row * YA * Q +
-                                   (column + i) * YB] =
-                                    lanes[q * TILE + lane + i];
-                        lane += pitch - column;
-                    }
-                }
+                for (int q = 0; q < KR; q++)
+                    start[q] =
+                        bias && q < kn ? bias[g * K + kb * KR + q] : 0.0f;
+                sum_block(copied, plane, C, offset, taps,
+                          packed + (size_t)(g * KB + kb) * C * R * S * KR +
+                              panel,
+                          start, kn, least, grid, region,
+                          y + ((size_t)ng * K + kb * KR) * P * Q +
+                              (size_t)(i0 * YA + a) * Q + j0 * YB + b);
+            }
         }
     }
     end_turns(turns);

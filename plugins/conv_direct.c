@@ -25,11 +25,21 @@ struct pass {
     int result_phases;
 };
 
-static struct conv_tile tile_of(const struct lam_host *host, int k)
-{
-    const struct conv_tile tile = conv_tile(host);
+// Registers of a tile: vectors of filters, or of positions where filters are
+// too few to fill one.
+struct tile {
+    int filters, positions;
+    bool is_of_filters;
+    int vw;
+};
 
-    return k > 2 ? tile : (struct conv_tile){2, tile.vw == 16 ? 6 : 4, tile.vw};
+static struct tile tile_of(const struct lam_host *host, int k)
+{
+    const int vw = conv_tile(host).vw, sums = vw == 16 ? 24 : 12;
+    const int vectors = k > vw ? 2 : 1;
+
+    return k > 2 ? (struct tile){vectors * vw, sums / vectors, true, vw}
+                 : (struct tile){2, vw * (vw == 16 ? 6 : 4), false, vw};
 }
 
 static int floor_div(int a, int b)
@@ -89,29 +99,36 @@ static int pitch_of(const struct pass *p, int columns)
     return columns + p->more[1] - (columns == p->columns ? p->shared : 0);
 }
 
-static int64_t region_of(const struct pass *p, const struct conv_tile *tile,
+static int64_t region_of(const struct pass *p, const struct tile *tile,
                          int rows, int columns)
 {
-    return (int64_t)p->c * p->phases * (rows + p->more[0]) *
-               (columns + p->more[1]) +
-           (int64_t)tile->nv * tile->vw;
+    const int pitch = columns + p->more[1];
+    const int64_t made =
+        tile->is_of_filters
+            ? (int64_t)(rows * pitch + tile->positions + tile->vw) *
+                  tile->filters
+            : 0;
+
+    return made + (int64_t)p->c * p->phases * (rows + p->more[0]) * pitch +
+           tile->positions;
 }
 
 // Cycles of all chunks of this size, roughly; images is how often they come.
-static double cost_of(const struct pass *p, const struct conv_tile *tile,
-                      int taps, int images, int rows, int columns)
+static double cost_of(const struct pass *p, const struct tile *tile, int taps,
+                      int images, int rows, int columns)
 {
-    const int width = tile->nv * tile->vw;
+    const int width = tile->positions;
     const int length = (rows - 1) * pitch_of(p, columns) + columns;
     const double tiles = (double)conv_div_up(length, width) *
-                         conv_div_up(p->k, tile->kr) * p->result_phases;
-    const double per_tile =
-        (double)p->c * taps / p->result_phases * tile->kr * tile->nv + 100.0;
+                         conv_div_up(p->k, tile->filters) * p->result_phases;
+    const double per_tile = (double)p->c * taps / p->result_phases *
+                                tile->filters * tile->positions / tile->vw +
+                            100.0;
     const double region = (double)region_of(p, tile, rows, columns);
     const double slower = fmax(1.0, 0.9 + 0.1 * region / BUDGET);
     const double chunks =
         (double)conv_div_up(p->rows, rows) * conv_div_up(p->columns, columns);
-    const double items = chunks * images * conv_div_up(p->k, tile->kr);
+    const double items = chunks * images * conv_div_up(p->k, tile->filters);
 
     return (tiles * per_tile * fmin(slower, 1.5) + 0.7 * region) * chunks *
            fmax(1.0, MIN_ITEMS / items);
@@ -122,9 +139,9 @@ static void choose_cut(const struct lam_host *host,
                        struct conv_cut *cut)
 {
     const struct pass p = pass_of(g, made);
-    const struct conv_tile tile = tile_of(host, p.k);
+    const struct tile tile = tile_of(host, p.k);
     const int units = host->device.compute_units;
-    const int blocks = conv_div_up(p.k, tile.kr);
+    const int blocks = conv_div_up(p.k, tile.filters);
     double best = INFINITY;
     int64_t chunks;
 
@@ -162,13 +179,13 @@ void conv_direct_workspace(const struct lam_host *host,
                            int64_t *scratch, int64_t *persist)
 {
     const struct pass p = pass_of(g, made);
-    const struct conv_tile tile = tile_of(host, p.k);
+    const struct tile tile = tile_of(host, p.k);
     struct conv_cut cut;
 
     choose_cut(host, g, made, &cut);
     *scratch = 4 * cut.region * cut.n_workers;
-    *persist = (int64_t)4 * g->groups * conv_div_up(p.k, tile.kr) * tile.kr *
-               p.c * g->r * g->s;
+    *persist = (int64_t)4 * g->groups * conv_div_up(p.k, tile.filters) *
+               tile.filters * p.c * g->r * g->s;
 }
 
 int conv_direct_prepare(const struct lam_host *host,
@@ -176,12 +193,16 @@ int conv_direct_prepare(const struct lam_host *host,
                         struct conv_direct *direct)
 {
     const struct pass p = pass_of(g, made);
-    const struct conv_tile tile = tile_of(host, p.k);
+    const struct tile tile = tile_of(host, p.k);
     char options[64];
 
     choose_cut(host, g, made, &direct->cut);
-    snprintf(options, sizeof(options), "-DVW=%d -DKR=%d -DNV=%d", tile.vw,
-             tile.kr, tile.nv);
+    if (tile.is_of_filters)
+        snprintf(options, sizeof(options), "-DVW=%d -DNF=%d -DNP=%d", tile.vw,
+                 tile.filters / tile.vw, tile.positions);
+    else
+        snprintf(options, sizeof(options), "-DVW=%d -DKR=%d -DNV=%d", tile.vw,
+                 tile.filters, tile.positions / tile.vw);
     return conv_direct_kernels(host, conv_direct_cl, "conv_pack", "conv_direct",
                                options, direct);
 }
@@ -191,10 +212,10 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
                 const struct lam_io *io)
 {
     const struct pass p = pass_of(g, made);
-    const struct conv_tile tile = tile_of(host, p.k);
-    const size_t global[3] = {(size_t)conv_div_up(p.c, 16),
-                              (size_t)(g->groups * conv_div_up(p.k, tile.kr)),
-                              1};
+    const struct tile tile = tile_of(host, p.k);
+    const size_t global[3] = {
+        (size_t)conv_div_up(p.c, 16),
+        (size_t)(g->groups * conv_div_up(p.k, tile.filters)), 1};
     const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->weight[0]),
                                    LAM_ARG_TENSOR(&io->persist),
