@@ -14,8 +14,10 @@ struct conv_tile conv_tile(const struct lam_host *host)
 int conv_workers(const struct lam_host *host, int items)
 {
     const int units = host->device.compute_units;
+    // A simulator has one unit, and should see what work-items share.
+    const int workers = units < 2 ? 2 : units;
 
-    return units < items ? units : items;
+    return workers < items ? workers : items;
 }
 
 int conv_direct_kernels(const struct lam_host *host, const char *source,
