@@ -144,8 +144,9 @@ ONCE void direct(const global float *restrict x,
 #endif
     int offset[MAX_TAPS];
     float start[KR];
+    int item;
 
-    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
+    while (next_turn(turns, items, &item)) {
         const int split = item % splits, at = item / splits;
         const int j0 = at % n_across * columns;
         const int i0 = at / n_across % n_down * rows;
@@ -178,8 +179,8 @@ ONCE void direct(const global float *restrict x,
             const int height = min(ib, (P - a + YA - 1) / YA - i0);
             const int width = min(jb, (Q - b + YB - 1) / YB - j0);
             const struct grid grid = {
-                height, width, pitch, (height - 1) * pitch + width,
-                YA * Q, YB, (size_t)P * Q};
+                height, width, pitch, (height - 1) * pitch + width, YA * Q, YB,
+                (size_t)P * Q};
             const size_t panel = (size_t)before * C * KR;
             int taps = 0;
 
@@ -215,7 +216,6 @@ ONCE void direct(const global float *restrict x,
             }
         }
     }
-    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
@@ -225,8 +225,7 @@ conv_direct(const global float *restrict x,
             global float *region, const long region_size,
             volatile global int *turns, SIZES)
 {
-    direct(x, packed, bias, y, region + get_global_id(0) * region_size,
-           turns, items, groups, C, H, W, K, P,
-           Q, R, S, sh, sw, dh, dw, top, left, makes_big, rows, columns, splits,
-           least);
+    direct(x, packed, bias, y, region + get_global_id(0) * region_size, turns,
+           items, groups, C, H, W, K, P, Q, R, S, sh, sw, dh, dw, top, left,
+           makes_big, rows, columns, splits, least);
 }

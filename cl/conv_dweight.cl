@@ -74,8 +74,7 @@ void turn(const global float *small, const size_t plane, const int K,
 ONCE void dweights(const global float *restrict big,
                    const global float *restrict small, global float *scratch,
                    global float *turned, const int has_bias,
-                   const long partial_at, volatile global int *turns,
-                   SIZES)
+                   const long partial_at, volatile global int *turns, SIZES)
 {
     const int T = R * S, KB = (K + BLOCK - 1) / BLOCK;
     const int TAPS = (C * T + NJ - 1) / NJ * NJ;
@@ -87,8 +86,9 @@ ONCE void dweights(const global float *restrict big,
         T * sh * sw == 1 && top == 0 && left == 0 && H == P && W == Q;
     global float *sums = scratch, *partial = scratch + partial_at;
     global float *copy = turned + rows * columns * BLOCK;
+    int item;
 
-    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
+    while (next_turn(turns, items, &item)) {
         const int part = item % parts, cb = item / parts % CB;
         const int kb = item / parts / CB % KB, g = item / parts / CB / KB;
         const int c0 = cb * channels, cn = min(channels, C - c0);
@@ -179,7 +179,6 @@ ONCE void dweights(const global float *restrict big,
                     lanes[k];
         }
     }
-    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
@@ -190,9 +189,8 @@ conv_dweight(const global float *restrict big,
 {
     dweights(big, small, scratch,
              scratch + region_at + get_global_id(0) * region_size, has_bias,
-             partial_at, turns, items, N, groups,
-             C, H, W, K, P, Q, R, S, sh, sw, dh, dw, top, left, rows, columns,
-             channels, parts);
+             partial_at, turns, items, N, groups, C, H, W, K, P, Q, R, S, sh,
+             sw, dh, dw, top, left, rows, columns, channels, parts);
 }
 
 // Adds the parts of VW taps from j0 on of block gkb of filters and turns them to

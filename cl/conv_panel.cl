@@ -191,8 +191,9 @@ ONCE void panels(const global float *restrict x,
     const int FB = (F + KR - 1) / KR;
     const bool in_order = is_plain && FB == 1;
     const int chunks = (PQ + tiles * TILE - 1) / (tiles * TILE);
+    int item;
 
-    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
+    while (next_turn(turns, items, &item)) {
         const int split = item % splits, chunk = item / splits % chunks;
         const int ng = item / splits / chunks, g = ng % groups;
         const int begin = chunk * tiles * TILE;
@@ -292,7 +293,6 @@ ONCE void panels(const global float *restrict x,
                          to);
             }
     }
-    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
@@ -302,6 +302,6 @@ conv_panel(const global float *restrict x, const global float *restrict packed,
            volatile global int *turns, const int items, SIZES)
 {
     panels(x, packed, bias, y, region + get_global_id(0) * region_size, turns,
-           items, groups, C, H, W, F, P, Q, R, S, sh, sw,
-           dh, dw, top, left, YR, YS, tiles, splits, least);
+           items, groups, C, H, W, F, P, Q, R, S, sh, sw, dh, dw, top, left, YR,
+           YS, tiles, splits, least);
 }

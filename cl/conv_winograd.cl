@@ -137,8 +137,9 @@ ONCE void winograd(const global float *restrict x,
     const size_t step = (size_t)C * NT + PAD;
     const size_t point_step = (size_t)KB * C * KR + PAD;
     struct tile tiles[NT];
+    int item;
 
-    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
+    while (next_turn(turns, items, &item)) {
         const int split = item % splits, chunk = item / splits % chunks;
         const int g = item / splits / chunks;
         const int kb0 = split * KB / splits, kb1 = (split + 1) * KB / splits;
@@ -258,7 +259,6 @@ ONCE void winograd(const global float *restrict x,
                 }
             }
     }
-    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
@@ -269,6 +269,6 @@ conv_winograd(const global float *restrict x,
               volatile global int *turns, SIZES)
 {
     winograd(x, packed, bias, y, region + get_global_id(0) * region_size,
-             turns, items, N, groups, C, H, W, K,
-             P, Q, dh, dw, top, left, splits, least);
+             turns, items, N, groups, C, H, W, K, P, Q, dh, dw, top, left,
+             splits, least);
 }

@@ -137,8 +137,9 @@ ONCE void winograd_weights(const global float *restrict big,
     const size_t small_step = (size_t)filters * most + PAD;
     global float *from_big = rows + (size_t)SIDE * pitch * VW;
     global float *from_small = from_big + POINTS * big_step;
+    int item;
 
-    for (int item = take_turn(turns); item < items; item = take_turn(turns)) {
+    while (next_turn(turns, items, &item)) {
         const int part = item % parts, cb = item / parts % CB;
         const int fb = item / parts / CB % FB, g = item / parts / CB / FB;
         const int c0 = cb * channels, cn = min(channels, C - c0);
@@ -299,7 +300,6 @@ ONCE void winograd_weights(const global float *restrict big,
                 }
         }
     }
-    end_turns(turns);
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
