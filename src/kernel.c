@@ -244,14 +244,11 @@ void lam_queue_kernels_free(struct lam_queue *q)
 }
 
 // One launch after the other, so all take turns by the same buffer.
-static int open_turns(struct lam_queue *q, const struct lam_arg *args, int n)
+static int open_turns(struct lam_queue *q)
 {
     cl_int none[2] = {0, 0}, error;
-    int i = 0;
 
-    while (i < n && args[i].kind != LAM_ARG_KIND_TURNS)
-        i++;
-    if (i == n || q->turns)
+    if (q->turns)
         return LAM_OK;
     q->turns =
         clCreateBuffer(q->context, CL_MEM_READ_WRITE | CL_MEM_COPY_HOST_PTR,
@@ -314,13 +311,15 @@ int lam_queue_launch(struct lam_queue *q, struct lam_kernel *k,
     cl_int error = CL_SUCCESS;
     int err = lam_queue_usable(q);
 
-    if (!err)
-        err = open_turns(q, args, n_args);
     if (err)
         return err;
     for (int i = 0; i < n_args; i++) {
         char what[128];
 
+        if (args[i].kind == LAM_ARG_KIND_TURNS)
+            err = open_turns(q);
+        if (err)
+            return err;
         error = set_arg(q, k, (cl_uint)i, &args[i]);
         if (!error)
             continue;

@@ -74,19 +74,15 @@ static void CL_CALLBACK ended(cl_event event, cl_int status, void *data)
     ending_release(e);
 }
 
-// Asks to be told.
+// Asks to be told. Until the driver knows e, no other thread does.
 static cl_int listen(struct ending *e, cl_event event)
 {
     cl_int error;
 
-    pthread_mutex_lock(&e->lock);
-    e->users++;
-    pthread_mutex_unlock(&e->lock);
+    e->users = 2;
     error = clSetEventCallback(event, CL_COMPLETE, ended, e);
-    if (!error)
-        return CL_SUCCESS;
-    pthread_mutex_lock(&e->lock);
-    ending_release(e);
+    if (error)
+        e->users = 1;
     return error;
 }
 
