@@ -9,9 +9,8 @@
 //   - backward in float against backward in double;
 //   - the same bits in a second run, and when layers work in place;
 //   - every variant that takes the shapes against the plain kernels;
-//   - the gradient of an input that a relu made, where the layer takes that
-//   relu
-//     along;
+//   - the gradient of an input that a relu made, where the layer takes the
+//     relu along;
 //   - all of that with images as halves, where the layer takes them: bit-equal
 //     to the rounded results in float where the sample is exact.
 // A result that is zero throughout is not trusted: it tested nothing.
