@@ -23,22 +23,10 @@
 // M = 2, where the direct kernel has 2.8e-6.
 #include "turns.cl"
 #include "winograd.cl"
+#include "transpose.cl"
 #define POINTS (SIDE * SIDE)
 #define BLOCK (NV * VW)
 #define PAD 16
-
-// Rows i and i + VW / 2 one number after the other: log2(VW) times that
-// transposes a square.
-void interleave(const VECTOR *a, VECTOR *to)
-{
-#pragma unroll
-    for (int i = 0; i < VW / 2; i++) {
-        to[2 * i].even = a[i].lo;
-        to[2 * i].odd = a[i + VW / 2].lo;
-        to[2 * i + 1].even = a[i].hi;
-        to[2 * i + 1].odd = a[i + VW / 2].hi;
-    }
-}
 
 // VW numbers of a row from column w on, zeros outside.
 VECTOR part_of_row(const global float *row, const int W, const int w)
@@ -60,25 +48,14 @@ void turn_row(const global float *x, const size_t plane, const int planes,
               const int columns, global float *to)
 {
     for (int j = 0; j < columns; j += VW) {
-        VECTOR a[VW], b[VW];
+        VECTOR a[VW];
 
 #pragma unroll
         for (int i = 0; i < VW; i++)
             a[i] = i < planes && h >= 0 && h < H
                        ? part_of_row(x + i * plane + (long)h * W, W, w + j)
                        : 0.0f;
-        interleave(a, b);
-        interleave(b, a);
-#if VW >= 8
-        interleave(a, b);
-#if VW == 16
-        interleave(b, a);
-#else
-#pragma unroll
-        for (int i = 0; i < VW; i++)
-            a[i] = b[i];
-#endif
-#endif
+        transpose(a);
 #pragma unroll
         for (int i = 0; i < VW; i++)
             STORE(a[i], j + i, to);

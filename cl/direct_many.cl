@@ -5,24 +5,7 @@
 // squares of VW x VW, turned, to y.
 #define KR (NF * VW)
 
-// r[i][k] becomes r[k][i]: each turn brings the rows i and i + VW / 2 together,
-// lane by lane.
-#define TURN(r)                                                                \
-    do {                                                                       \
-        VECTOR s[VW];                                                          \
-                                                                               \
-        _Pragma("unroll") for (int step = 1; step < VW; step *= 2)             \
-        {                                                                      \
-            _Pragma("unroll") for (int i = 0; i < VW / 2; i++)                 \
-            {                                                                  \
-                s[2 * i].even = r[i].lo;                                       \
-                s[2 * i].odd = r[i + VW / 2].lo;                               \
-                s[2 * i + 1].even = r[i].hi;                                   \
-                s[2 * i + 1].odd = r[i + VW / 2].hi;                           \
-            }                                                                  \
-            _Pragma("unroll") for (int i = 0; i < VW; i++) r[i] = s[i];        \
-        }                                                                      \
-    } while (0)
+#include "transpose.cl"
 
 void put_block(const global float *made, const float *bias, const int kn,
                const float least, const struct grid at, global float *y)
@@ -44,7 +27,7 @@ void put_block(const global float *made, const float *bias, const int kn,
             r[q] = LOAD(0, from + q * KR) + LOAD(0, bias + v);
             r[q] = r[q] < least ? least : r[q];
         }
-        TURN(r);
+        transpose(r);
         if (at.across == 1 && n == VW) {
 #pragma unroll
             for (int q = 0; q < VW; q++)
