@@ -19,8 +19,11 @@
 #define LOAD JOIN(vload, VW)
 #define STORE JOIN(vstore, VW)
 #define TILE (NV * VW)
+#define TILE_ROWS KR
+#define TILE_VECTORS NV
 
 #include "rows.cl"
+#include "tile.cl"
 #include "turns.cl"
 
 // A work-item packs DEPTH rows of one block of KR. by_f and by_d: from one
@@ -224,23 +227,9 @@ ONCE void panels(const global float *restrict x,
                 VECTOR sum[KR][NV];
                 float lanes[KR * TILE];
 
-#pragma unroll
-                for (int q = 0; q < KR; q++)
-#pragma unroll
-                    for (int v = 0; v < NV; v++)
-                        sum[q][v] = 0.0f;
-                for (int d = 0; d < D; d++, panel += step, w += KR) {
-                    VECTOR in[NV];
-
-#pragma unroll
-                    for (int v = 0; v < NV; v++)
-                        in[v] = LOAD(v, panel);
-#pragma unroll
-                    for (int q = 0; q < KR; q++)
-#pragma unroll
-                        for (int v = 0; v < NV; v++)
-                            sum[q][v] += w[q] * in[v];
-                }
+                tile_clear(sum);
+                for (int d = 0; d < D; d++, panel += step, w += KR)
+                    tile_add(sum, w, panel);
 #pragma unroll
                 for (int q = 0; q < KR; q++) {
                     const int f = g * F + min(f0 + q, F - 1);

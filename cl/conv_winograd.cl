@@ -21,7 +21,11 @@
 #include "winograd_tiles.cl"
 #define POINTS (SIDE * SIDE)
 #define NT (NV * VW)
+#define TILE_ROWS KR
+#define TILE_VECTORS NV
 #define PAD 16
+
+#include "tile.cl"
 
 #define CHANNELS 16
 #define FILTERS  JOIN(float, KR)
@@ -179,28 +183,10 @@ ONCE void winograd(const global float *restrict x,
                                    (size_t)(kb - kb0) * KR * NT;
                 VECTOR sum[KR][NV];
 
-#pragma unroll
-                for (int q = 0; q < KR; q++)
-#pragma unroll
-                    for (int v = 0; v < NV; v++)
-                        sum[q][v] = 0.0f;
-                for (int c = 0; c < C; c++, in += NT, w += KR) {
-                    VECTOR at[NV];
-
-#pragma unroll
-                    for (int v = 0; v < NV; v++)
-                        at[v] = LOAD(v, in);
-#pragma unroll
-                    for (int q = 0; q < KR; q++)
-#pragma unroll
-                        for (int v = 0; v < NV; v++)
-                            sum[q][v] += w[q] * at[v];
-                }
-#pragma unroll
-                for (int q = 0; q < KR; q++)
-#pragma unroll
-                    for (int v = 0; v < NV; v++)
-                        STORE(sum[q][v], q * NV + v, to);
+                tile_clear(sum);
+                for (int c = 0; c < C; c++, in += NT, w += KR)
+                    tile_add(sum, w, in);
+                tile_store(sum, to);
             }
         for (int k = kb0 * KR; k < min(kb1 * KR, K); k++)
             for (int v = 0; v < NV; v++) {

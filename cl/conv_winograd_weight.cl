@@ -23,10 +23,14 @@
 // M = 2, where the direct kernel has 2.8e-6.
 #include "turns.cl"
 #include "winograd.cl"
-#include "transpose.cl"
 #define POINTS (SIDE * SIDE)
 #define BLOCK (NV * VW)
 #define PAD 16
+#define TILE_ROWS NJ
+#define TILE_VECTORS NV
+
+#include "tile.cl"
+#include "transpose.cl"
 
 // VW numbers of a row from column w on, zeros outside.
 VECTOR part_of_row(const global float *row, const int W, const int w)
@@ -240,24 +244,9 @@ ONCE void winograd_weights(const global float *restrict big,
                                 sum[j][v] = t0 > first
                                                 ? LOAD(j * NV + v, to)
                                                 : 0.0f;
-                        for (int t = 0; t < tiles;
-                             t++, x += NJ, dy += BLOCK) {
-                            VECTOR in[NV];
-
-#pragma unroll
-                            for (int v = 0; v < NV; v++)
-                                in[v] = LOAD(v, dy);
-#pragma unroll
-                            for (int j = 0; j < NJ; j++)
-#pragma unroll
-                                for (int v = 0; v < NV; v++)
-                                    sum[j][v] += x[j] * in[v];
-                        }
-#pragma unroll
-                        for (int j = 0; j < NJ; j++)
-#pragma unroll
-                            for (int v = 0; v < NV; v++)
-                                STORE(sum[j][v], j * NV + v, to);
+                        for (int t = 0; t < tiles; t++, x += NJ, dy += BLOCK)
+                            tile_add(sum, x, dy);
+                        tile_store(sum, to);
                     }
             // Point (1, 1) of A small A^T is the sum of the tile.
             if (has_bias && cb == 0)

@@ -1,6 +1,10 @@
 // Of conv_direct: the sums of a block of KR filters over all positions, for few
 // filters. A tile of KR filters x NV vectors of positions lies in registers.
 #define TILE (NV * VW)
+#define TILE_ROWS KR
+#define TILE_VECTORS NV
+
+#include "tile.cl"
 
 void sum_block(const global float *source, const int plane, const int C,
                const int *offset, const int taps, const global float *weights,
@@ -19,18 +23,8 @@ void sum_block(const global float *source, const int plane, const int C,
             for (int v = 0; v < NV; v++)
                 sum[q][v] = bias[q];
         for (int c = 0; c < C; c++, from += plane)
-            for (int t = 0; t < taps; t++, w += KR) {
-                VECTOR in[NV];
-
-#pragma unroll
-                for (int v = 0; v < NV; v++)
-                    in[v] = LOAD(v, from + offset[t]);
-#pragma unroll
-                for (int q = 0; q < KR; q++)
-#pragma unroll
-                    for (int v = 0; v < NV; v++)
-                        sum[q][v] += w[q] * in[v];
-            }
+            for (int t = 0; t < taps; t++, w += KR)
+                tile_add(sum, w, from + offset[t]);
 #pragma unroll
         for (int q = 0; q < KR; q++)
 #pragma unroll

@@ -4,7 +4,10 @@
 // times at once. The sums go to `made`, [positions][KR], and from there in
 // squares of VW x VW, turned, to y.
 #define KR (NF * VW)
+#define TILE_ROWS NP
+#define TILE_VECTORS NF
 
+#include "tile.cl"
 #include "transpose.cl"
 
 void put_block(const global float *made, const float *bias, const int kn,
@@ -55,30 +58,11 @@ void sum_block(const global float *source, const int plane, const int C,
         const global float *from = source + o, *w = weights;
         VECTOR sum[NP][NF];
 
-#pragma unroll
-        for (int i = 0; i < NP; i++)
-#pragma unroll
-            for (int v = 0; v < NF; v++)
-                sum[i][v] = 0.0f;
+        tile_clear(sum);
         for (int c = 0; c < C; c++, from += plane)
-            for (int t = 0; t < taps; t++, w += KR) {
-                const global float *seen = from + offset[t];
-                VECTOR filters[NF];
-
-#pragma unroll
-                for (int v = 0; v < NF; v++)
-                    filters[v] = LOAD(v, w);
-#pragma unroll
-                for (int i = 0; i < NP; i++)
-#pragma unroll
-                    for (int v = 0; v < NF; v++)
-                        sum[i][v] += seen[i] * filters[v];
-            }
-#pragma unroll
-        for (int i = 0; i < NP; i++)
-#pragma unroll
-            for (int v = 0; v < NF; v++)
-                STORE(sum[i][v], i * NF + v, made + (size_t)o * KR);
+            for (int t = 0; t < taps; t++, w += KR)
+                tile_add(sum, from + offset[t], w);
+        tile_store(sum, made + (size_t)o * KR);
     }
     put_block(made, bias, kn, least, at, y);
 }
