@@ -150,12 +150,15 @@ static void bind_node(struct lam_session *s, int i)
 struct lam_tensor lam_session_persist(const struct lam_session *s, int i,
                                       int pass)
 {
-    return bytes_tensor(s->tensors[i].persist[pass],
-                        s->plan->nodes[i].persist[pass]);
+    const struct lam_node_plan *np = &s->plan->nodes[i];
+
+    return bytes_tensor(np->passing[pass] >= 0
+                            ? tenant_buffer(s, np->passing[pass])
+                            : s->tensors[i].persist[pass],
+                        np->persist[pass]);
 }
 
-void lam_session_io(const struct lam_session *s, int i, int pass,
-                    struct lam_io *io)
+void lam_session_io(struct lam_session *s, int i, int pass, struct lam_io *io)
 {
     const struct lam_node *node = &s->graph->nodes[i];
     const struct lam_node_plan *np = &s->plan->nodes[i];
@@ -173,7 +176,9 @@ void lam_session_io(const struct lam_session *s, int i, int pass,
                           .aux = t->aux,
                           .training = s->graph->training,
                           .observe = s->options.observe,
-                          .weights_version = s->weights_version};
+                          .weights_version = lam_session_repacks(&s->options)
+                                                 ? ++s->weights_version
+                                                 : s->weights_version};
     if (scratch >= 0)
         io->scratch = bytes_tensor(tenant_buffer(s, scratch),
                                    s->plan->tenants[scratch].bytes);
@@ -219,8 +224,9 @@ static int make_buffers(struct lam_session *s)
         err = buffer_make(s, s->plan->slots[i], &s->slots[i]);
     for (int i = 0; i < s->graph->n_nodes && !err; i++)
         for (int pass = 0; pass < LAM_N_PASSES && !err; pass++)
-            err = buffer_make(s, s->plan->nodes[i].persist[pass],
-                              &s->tensors[i].persist[pass]);
+            if (s->plan->nodes[i].passing[pass] < 0)
+                err = buffer_make(s, s->plan->nodes[i].persist[pass],
+                                  &s->tensors[i].persist[pass]);
     if (!err)
         err = buffer_make(s, 4 * s->plan->n_strange, &s->strange);
     return err ? err : make_weights(s);

@@ -381,6 +381,8 @@ static void plan_workspace(struct planner *p, int i)
     const struct lam_node *node = &graph->nodes[i];
     struct lam_node_plan *np = &p->plan->nodes[i];
     int64_t scratch[2] = {node->shapes.run_scratch, 0};
+    const int time[LAM_N_PASSES] = {i, backward_time(p, i),
+                                    backward_time(p, i)};
 
     if (np->runs_backward)
         scratch[1] = node->shapes.backward_scratch;
@@ -392,6 +394,9 @@ static void plan_workspace(struct planner *p, int i)
             continue;
         v->workspace(&node->layer, &node->shapes, &wanted, &np->persist[pass]);
         scratch[pass > 0] = max64(scratch[pass > 0], wanted);
+        if (lam_session_repacks(p->options))
+            np->passing[pass] =
+                tenant_add(p, np->persist[pass], time[pass], time[pass]);
     }
     np->run_scratch = tenant_add(p, scratch[0], i, i);
     np->backward_scratch =
@@ -406,6 +411,11 @@ static void plan_workspace(struct planner *p, int i)
                 np->weight_sum[k] = tenant_add(
                     p, (int64_t)lam_shape_bytes(&node->shapes.weight[k].shape),
                     backward_time(p, i), backward_time(p, i));
+}
+
+bool lam_session_repacks(const struct lam_session_options *options)
+{
+    return options->training && options->micro_batches < 2;
 }
 
 int64_t lam_session_unscalers(const struct lam_shape *weight)
@@ -452,11 +462,12 @@ static void count_memory(struct planner *p, int n_slots)
         }
     }
     for (int i = 0; i < graph->n_nodes; i++)
-        for (int pass = 0; pass < LAM_N_PASSES; pass++) {
-            memory->workspace += plan->nodes[i].persist[pass];
-            memory->largest =
-                max64(memory->largest, plan->nodes[i].persist[pass]);
-        }
+        for (int pass = 0; pass < LAM_N_PASSES; pass++)
+            if (plan->nodes[i].passing[pass] < 0) {
+                memory->workspace += plan->nodes[i].persist[pass];
+                memory->largest =
+                    max64(memory->largest, plan->nodes[i].persist[pass]);
+            }
     if (p->options->training &&
         (p->options->keep_half || p->options->loss_scale))
         plan->n_strange = count_strange(graph);
@@ -476,6 +487,8 @@ static void clear_indices(struct lam_session_plan *plan,
         struct lam_node_plan *np = &plan->nodes[i];
 
         np->run_scratch = np->backward_scratch = -1;
+        for (int pass = 0; pass < LAM_N_PASSES; pass++)
+            np->passing[pass] = -1;
         for (int k = 0; k < LAM_MAX_AUX; k++)
             np->aux[k] = -1;
         for (int k = 0; k < LAM_MAX_IN; k++)
@@ -495,8 +508,9 @@ int lam_session_plan_create(const struct lam_graph *graph,
     const size_t n_values = (size_t)graph->n_values + 1;
     const size_t n_nodes = (size_t)graph->n_nodes + 1;
     const size_t n_tenants =
-        6 * n_values + n_nodes * (2 + LAM_MAX_AUX + 3 * LAM_MAX_IN +
-                                  LAM_MAX_OUT + LAM_MAX_WEIGHT);
+        6 * n_values +
+        n_nodes * (2 + LAM_N_PASSES + LAM_MAX_AUX + 3 * LAM_MAX_IN +
+                   LAM_MAX_OUT + LAM_MAX_WEIGHT);
     struct planner p = {.graph = graph, .options = options};
     const bool is_training = options->training && options->loss >= 0;
     int n_slots = -1;

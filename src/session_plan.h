@@ -18,7 +18,8 @@ struct lam_node_plan {
     bool core_gates[LAM_MAX_IN]; // the core does so for in[i] after it
     // Tenants, -1 where there is none.
     int aux[LAM_MAX_AUX], run_scratch, backward_scratch;
-    int sum[LAM_MAX_IN];            // d_in[i] before it is added
+    int passing[LAM_N_PASSES]; // what would persist but for weights that change
+    int sum[LAM_MAX_IN];       // d_in[i] before it is added
     int weight_sum[LAM_MAX_WEIGHT]; // d_weight[i] before it is added
     int first_grad[LAM_MAX_IN];     // d_in[i] before it waits as halves
     // in[i] and out[i] as its backward reads them, in[i] as it is made again
@@ -43,6 +44,10 @@ struct lam_session_plan {
     int64_t *slots; // bytes
     struct lam_memory memory;
 };
+
+// Whether weights change between any two runs: what layers make of them is then
+// not kept, and shares memory with values.
+bool lam_session_repacks(const struct lam_session_options *options);
 
 // How many work-items unscale the gradient of a weight, of LAM_UNSCALE_CHUNK
 // elements each.

@@ -43,8 +43,9 @@ struct lam_session {
     void *ready_data;
 };
 
-// The io of a node for a pass, but for the seed.
-void lam_session_io(const struct lam_session *session, int node, int pass,
+// The io of a node for a pass, but for the seed. What variants kept is taken
+// for outdated by each where it shares memory.
+void lam_session_io(struct lam_session *session, int node, int pass,
                     struct lam_io *io);
 // What the chosen variant of a pass keeps between calls.
 struct lam_tensor lam_session_persist(const struct lam_session *session,

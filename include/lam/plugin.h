@@ -341,10 +341,12 @@ struct lam_io {
     const struct lam_tensor *in, *out, *weight, *aux;
     const struct lam_tensor *d_out, *d_in, *d_weight; // backward only
     struct lam_tensor scratch; // this callback's, contents undefined
-    struct lam_tensor persist; // this variant's, kept between calls
+    // This variant's, kept between calls of one weights_version.
+    struct lam_tensor persist;
     int32_t training;
-    uint64_t seed;            // differs by layer and step; same in backward
-    uint64_t weights_version; // changes whenever a weight has changed
+    uint64_t seed; // differs by layer and step; same in backward
+    // Changes whenever a weight may have changed, or `persist` may be lost.
+    uint64_t weights_version;
     // 1: `run` is called once more, before backward: it makes out[0] as before
     // from in, weights and aux, and writes nothing else. There is no scratch.
     int32_t again;
