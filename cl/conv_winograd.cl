@@ -18,6 +18,7 @@
 // 6.0e-7, and at most 3.9e-5 where it has 5.6e-6.
 #include "turns.cl"
 #include "winograd.cl"
+#include "tile_rows.cl"
 #include "winograd_tiles.cl"
 #define POINTS (SIDE * SIDE)
 #define NT (NV * VW)
@@ -82,44 +83,6 @@ winograd_pack(const global float *restrict weight,
 {
     pack(weight, packed, get_global_id(0) * CHANNELS, get_global_id(1), C, K,
          turned);
-}
-
-// M numbers of VW tiles side by side, as they follow in a row.
-void store_row(const VECTOR *m, global float *to)
-{
-    VECTOR row;
-
-#if M == 4
-    VECTOR even, odd;
-
-    even.even = m[0].lo;
-    even.odd = m[2].lo;
-    odd.even = m[1].lo;
-    odd.odd = m[3].lo;
-    row.even = even.lo;
-    row.odd = odd.lo;
-    STORE(row, 0, to);
-    row.even = even.hi;
-    row.odd = odd.hi;
-    STORE(row, 1, to);
-    even.even = m[0].hi;
-    even.odd = m[2].hi;
-    odd.even = m[1].hi;
-    odd.odd = m[3].hi;
-    row.even = even.lo;
-    row.odd = odd.lo;
-    STORE(row, 2, to);
-    row.even = even.hi;
-    row.odd = odd.hi;
-    STORE(row, 3, to);
-#else
-    row.even = m[0].lo;
-    row.odd = m[1].lo;
-    STORE(row, 0, to);
-    row.even = m[0].hi;
-    row.odd = m[1].hi;
-    STORE(row, 1, to);
-#endif
 }
 
 #define SIZES                                                                  \

@@ -1,28 +1,32 @@
-// conv_winograd_weight: gradients of weight and bias (see conv_plain.cl) of a
-// 3x3 convolution of stride 1 by F(M x M, 3x3),
+// conv_winograd_weight: gradients of weight and bias (see conv_plain.cl) by
+// F(M x M, TAPS x TAPS),
 //
 //   dw[k,c,r,s] = sum over n, p, q of
 //       small[n,k,p,q] * big[n, c, p + r*dh - top, q + s*dw - left]
 //               = G^T [ sum over tiles of (A small A^T) . (B^T big B) ] G
 //
-// on each of the dh * dw sub-grids. Vectors lie along channels: rows of big and
-// small are turned to [columns][VW] before they are transformed.
+// of 3x3 convolutions of stride 1, on each of the dh * dw sub-grids, and, with
+// two taps, of each phase of those with strides (see conv_phases.cl; dh = dw = 1
+// then). Vectors lie along channels: rows of big and small are turned to
+// [columns][VW] before they are transformed.
 //
 // A strip is one row of tiles of an image, cut into segments of T tiles of each
 // of the dw sub-grids. A work-item owns channels c0 .. and filters k0 .. and a
 // part of the segments, of which it takes `together` at once. In its region it
-// makes `from_big` [POINTS][channels / NJ][tiles][NJ] and `from_small`
+// makes `from_big` [POINTS][phases][channels / NJ][tiles][NJ] and `from_small`
 // [POINTS][filters / BLOCK][tiles][BLOCK]; a tile of NJ channels x NV vectors
 // of filters then lies in registers while the tiles pass. The sums lie behind
-// those of the bias, [parts][groups * K], as [parts][groups][K / BLOCK][C / NJ]
-// [POINTS][NJ][BLOCK]. PAD floats keep the points' parts of the region off the
-// same places of a cache. The order of all sums depends on the shapes alone.
+// those of the bias, [parts][groups * K], as [parts][groups][K / BLOCK][phases]
+// [C / NJ][POINTS][NJ][BLOCK]. PAD floats keep the points' parts of the region
+// off the same places of a cache. The order of all sums depends on the shapes
+// alone.
 //
 // For 128 channels and filters at 80 x 80, batch 2, the largest difference from
 // the plain kernel is 5.5e-6 of the largest number with M = 4 and 1.7e-6 with
 // M = 2, where the direct kernel has 2.8e-6.
 #include "turns.cl"
 #include "winograd.cl"
+#define INTS JOIN(int, VW)
 #define POINTS (SIDE * SIDE)
 #define BLOCK (NV * VW)
 #define PAD 16
@@ -32,24 +36,46 @@
 #include "tile.cl"
 #include "transpose.cl"
 
-// VW numbers of a row from column w on, zeros outside.
-VECTOR part_of_row(const global float *row, const int W, const int w)
+#if VW == 16
+#define LANES ((INTS)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+#elif VW == 8
+#define LANES ((INTS)(0, 1, 2, 3, 4, 5, 6, 7))
+#else
+#define LANES ((INTS)(0, 1, 2, 3))
+#endif
+
+// Every step-th of row h of a plane from column w on, VW numbers, zeros outside.
+VECTOR part_of_row(const global float *plane, const int H, const int W,
+                   const int h, const int w, const int step)
 {
+    const int at = h * W + w;
+    const global float *from = plane + at;
     float numbers[VW];
 
-    if (w >= 0 && w + VW <= W)
-        return LOAD(0, row + w);
+    // What a load reaches beyond the row is not taken, but must be there.
+    if (step <= 2 && at >= 0 && at + step * VW <= H * W) {
+        const INTS column = w + LANES * step;
+        const VECTOR all = step == 1
+                               ? LOAD(0, from)
+                               : (VECTOR)(LOAD(0, from).even,
+                                          LOAD(1, from).even);
+
+        return w >= 0 && w + step * VW <= W
+                   ? all
+                   : select((VECTOR)0.0f, all, (column >= 0) & (column < W));
+    }
 #pragma unroll
     for (int i = 0; i < VW; i++)
-        numbers[i] = w + i >= 0 && w + i < W ? row[w + i] : 0.0f;
+        numbers[i] = w + i * step >= 0 && w + i * step < W ? from[i * step]
+                                                           : 0.0f;
     return LOAD(0, numbers);
 }
 
-// Columns w .. of row h of VW planes, to [columns][VW]; zeros outside and for
-// planes beyond `planes`. Writes a multiple of VW columns.
+// Columns w, w + step .. of row h of VW planes, to [columns][VW]; zeros outside
+// and for planes beyond `planes`. Writes a multiple of VW columns.
 void turn_row(const global float *x, const size_t plane, const int planes,
               const int H, const int W, const int h, const int w,
-              const int columns, global float *to)
+              const int step, const int columns, global float *to)
 {
     for (int j = 0; j < columns; j += VW) {
         VECTOR a[VW];
@@ -57,7 +83,8 @@ void turn_row(const global float *x, const size_t plane, const int planes,
 #pragma unroll
         for (int i = 0; i < VW; i++)
             a[i] = i < planes && h >= 0 && h < H
-                       ? part_of_row(x + i * plane + (long)h * W, W, w + j)
+                       ? part_of_row(x + i * plane, H, W, h, w + j * step,
+                                     step)
                        : 0.0f;
         transpose(a);
 #pragma unroll
@@ -65,6 +92,10 @@ void turn_row(const global float *x, const size_t plane, const int planes,
             STORE(a[i], j + i, to);
     }
 }
+
+// Phases of a direction at a point: at infinity, those with all taps alone.
+#define PHASES(point, stride, kernel)                                          \
+    ((point) == SIDE - 1 ? (kernel) - (TAPS - 1) * (stride) : (stride))
 
 // Where a segment starts: its image, row and column of small.
 struct segment {
@@ -93,12 +124,53 @@ struct segment segment_at(const int t, const int down, const int across,
         (JOIN(vload, wide)(part_, lanes_), 0, (to) + part_ * (apart));         \
     } while (0)
 
+// Transforms what a segment sees of VW channels of one phase, from row h and
+// column w of x on, to vectors in `to`, from tile `next` on; returns the tile
+// behind them.
+ONCE int put_big(const global float *x, const int planes, const int H,
+                 const int W, const int h, const int w, const int sh,
+                 const int sw, const int dh, const int dw, const int columns,
+                 const int whole, global float *rows, const int pitch,
+                 global float *to, const int most, int next,
+                 const size_t step)
+{
+    const int more = (TAPS - 1) * dw;
+    VECTOR d[SIDE];
+
+    for (int r = 0; r < SIDE; r++)
+        turn_row(x, (size_t)H * W, planes, H, W, h + r * dh * sh, w, sw,
+                 whole + more, rows + r * pitch * VW);
+    for (int j = 0; j < whole + more; j++) {
+#pragma unroll
+        for (int r = 0; r < SIDE; r++)
+            d[r] = LOAD(r * pitch + j, rows);
+        source_transform(d);
+#pragma unroll
+        for (int r = 0; r < SIDE; r++)
+            STORE(d[r], r * pitch + j, rows);
+    }
+    for (int b = 0; b < dw; b++)
+        for (int j = b; j < columns; j += M * dw, next++)
+            for (int r = 0; r < SIDE; r++) {
+#pragma unroll
+                for (int s = 0; s < SIDE; s++)
+                    d[s] = LOAD(r * pitch + j + s * dw, rows);
+                source_transform(d);
+#pragma unroll
+                for (int s = 0; s < SIDE; s++)
+                    PUT(d[s], to + (r * SIDE + s) * step + next * NJ, NJ,
+                        most * NJ);
+            }
+    return next;
+}
+
 #define SIZES                                                                  \
     const int items, const int images, const int groups, const int C,          \
         const int H, const int W, const int K, const int P, const int Q,       \
-        const int dh, const int dw, const int top, const int left,             \
-        const int T, const int together, const int channels,                   \
-        const int filters, const int parts
+        const int R, const int S, const int sh, const int sw, const int dh,    \
+        const int dw, const int top, const int left, const int T,              \
+        const int together, const int channels, const int filters,             \
+        const int parts
 
 ONCE void winograd_weights(const global float *restrict big,
                            const global float *restrict small,
@@ -112,9 +184,11 @@ ONCE void winograd_weights(const global float *restrict big,
     const int CB = (C + channels - 1) / channels;
     const int FB = (K + filters - 1) / filters;
     const int c_tiles = (C + NJ - 1) / NJ, k_blocks = (K + BLOCK - 1) / BLOCK;
-    const int pitch = (width + 2 * dw + VW - 1) / VW * VW;
+    const int more = (TAPS - 1) * dw, phases = sh * sw;
+    const int pitch = (width + more + VW - 1) / VW * VW;
     const int most = together * T * dw;
-    const size_t big_step = (size_t)channels * most + PAD;
+    const size_t phase_step = (size_t)channels * most;
+    const size_t big_step = phases * phase_step + PAD;
     const size_t small_step = (size_t)filters * most + PAD;
     global float *from_big = rows + (size_t)SIDE * pitch * VW;
     global float *from_small = from_big + POINTS * big_step;
@@ -125,11 +199,12 @@ ONCE void winograd_weights(const global float *restrict big,
         const int fb = item / parts / CB % FB, g = item / parts / CB / FB;
         const int c0 = cb * channels, cn = min(channels, C - c0);
         const int k0 = fb * filters, kn = min(filters, K - k0);
+        const int tiles_of_c = (cn + NJ - 1) / NJ;
         const int first = (int)((long)part * segments / parts);
         const int last = (int)((long)(part + 1) * segments / parts);
         global float *sums = scratch + partial_at +
                              (size_t)(part * groups + g) * k_blocks *
-                                 c_tiles * POINTS * NJ * BLOCK;
+                                 phases * c_tiles * POINTS * NJ * BLOCK;
         global float *bias = scratch + (size_t)(part * groups + g) * K + k0;
 
         for (int t0 = first; t0 < last; t0 += together) {
@@ -142,42 +217,16 @@ ONCE void winograd_weights(const global float *restrict big,
                 const int whole = (columns + M * dw - 1) / (M * dw) * M * dw;
                 int next = tiles;
 
-                for (int c = 0; c < cn; c += VW) {
-                    for (int r = 0; r < SIDE; r++)
-                        turn_row(
+                for (int c = 0; c < cn; c += VW)
+                    for (int ef = 0; ef < phases; ef++)
+                        next = put_big(
                             big + (((size_t)at.n * groups + g) * C + c0 + c) *
                                       H * W,
-                            (size_t)H * W, cn - c, H, W, at.p - top + r * dh,
-                            at.q - left, whole + 2 * dw, rows + r * pitch * VW);
-                    for (int j = 0; j < whole + 2 * dw; j++) {
-                        VECTOR d[SIDE];
-
-#pragma unroll
-                        for (int r = 0; r < SIDE; r++)
-                            d[r] = LOAD(r * pitch + j, rows);
-                        source_transform(d);
-#pragma unroll
-                        for (int r = 0; r < SIDE; r++)
-                            STORE(d[r], r * pitch + j, rows);
-                    }
-                    next = tiles;
-                    for (int b = 0; b < dw; b++)
-                        for (int j = b; j < columns; j += M * dw, next++)
-                            for (int r = 0; r < SIDE; r++) {
-                                global float *to =
-                                    from_big + r * SIDE * big_step +
-                                    ((size_t)c * most + next * NJ);
-                                VECTOR d[SIDE];
-
-#pragma unroll
-                                for (int s = 0; s < SIDE; s++)
-                                    d[s] = LOAD(r * pitch + j + s * dw, rows);
-                                source_transform(d);
-#pragma unroll
-                                for (int s = 0; s < SIDE; s++)
-                                    PUT(d[s], to + s * big_step, NJ, most * NJ);
-                            }
-                }
+                            cn - c, H, W, at.p * sh + ef / sw - top,
+                            at.q * sw + ef % sw - left, sh, sw, dh, dw,
+                            columns, whole, rows, pitch,
+                            from_big + ef * phase_step + (size_t)c * most, most,
+                            tiles, big_step);
                 for (int k = 0; k < (kn + BLOCK - 1) / BLOCK * BLOCK; k += VW) {
                     const int live = kn - k;
 
@@ -186,7 +235,7 @@ ONCE void winograd_weights(const global float *restrict big,
                             small +
                                 (((size_t)at.n * groups + g) * K + k0 + k) * P *
                                     Q,
-                            (size_t)P * Q, live, P, Q, at.p + r * dh, at.q,
+                            (size_t)P * Q, live, P, Q, at.p + r * dh, at.q, 1,
                             whole, rows + r * pitch * VW);
                     for (int j = 0; j < whole; j++) {
                         VECTOR d[SIDE];
@@ -222,20 +271,27 @@ ONCE void winograd_weights(const global float *restrict big,
             }
             for (int point = 0; point < POINTS; point++)
                 for (int kb = 0; kb * BLOCK < kn; kb++)
-                    for (int cj = 0; cj * NJ < cn; cj++) {
+                    for (int i = 0; i < phases * tiles_of_c; i++) {
+                        const int ef = i / tiles_of_c, cj = i % tiles_of_c;
                         const global float *x = from_big + point * big_step +
+                                                ef * phase_step +
                                                 (size_t)cj * most * NJ;
                         const global float *dy = from_small +
                                                  point * small_step +
                                                  (size_t)kb * most * BLOCK;
                         global float *to =
                             sums +
-                            (((size_t)(k0 / BLOCK + kb) * c_tiles + c0 / NJ +
-                              cj) *
+                            ((((size_t)(k0 / BLOCK + kb) * phases + ef) *
+                                  c_tiles +
+                              c0 / NJ + cj) *
                                  POINTS +
                              point) *
                                 NJ * BLOCK;
                         VECTOR sum[NJ][NV];
+
+                        if (ef / sw >= PHASES(point / SIDE, sh, R) ||
+                            ef % sw >= PHASES(point % SIDE, sw, S))
+                            continue;
 
 #pragma unroll
                         for (int j = 0; j < NJ; j++)
@@ -278,60 +334,87 @@ conv_winograd_weight(const global float *restrict big,
     winograd_weights(big, small, scratch,
                      scratch + region_at + get_global_id(0) * region_size,
                      has_bias, partial_at, turns, items, images, groups, C, H, W,
-                     K, P, Q, dh, dw, top, left, T, together, channels, filters,
-                     parts);
+                     K, P, Q, R, S, sh, sw, dh, dw, top, left, T, together,
+                     channels, filters, parts);
 }
 
-// Adds the parts of VW filters from k0 on and of NJ channels, turns them back by
-// G^T .. G and to [K, C, 3, 3].
+// Adds the parts of BLOCK filters and of NJ channels, turns them back by G^T .. G
+// and to [K, C, R, S].
 ONCE void add_parts(const global float *restrict scratch, const long partial_at,
-                    global float *restrict d_weight, const int cj, const int k0,
+                    global float *restrict d_weight, const int cj, const int kb,
                     const int g, const int parts, const int groups, const int C,
-                    const int K)
+                    const int K, const int R, const int S, const int sh,
+                    const int sw)
 {
     const int c_tiles = (C + NJ - 1) / NJ, k_blocks = (K + BLOCK - 1) / BLOCK;
     const size_t tile = POINTS * NJ * BLOCK;
-    const size_t step = (size_t)groups * k_blocks * c_tiles * tile;
-    const global float *partial =
-        scratch + partial_at +
-        (((size_t)g * k_blocks + k0 / BLOCK) * c_tiles + cj) * tile +
-        k0 % BLOCK;
-    float lanes[NJ * 9][VW];
+    const size_t step = (size_t)groups * k_blocks * sh * sw * c_tiles * tile;
 
-    for (int j = 0; j < NJ; j++) {
-        VECTOR columns[3][SIDE], m[SIDE];
+    for (int ef = 0; ef < sh * sw; ef++) {
+        const int e = ef / sw, f = ef % sw;
+        const global float *partial =
+            scratch + partial_at +
+            ((((size_t)g * k_blocks + kb) * sh * sw + ef) * c_tiles + cj) *
+                tile;
+        float sums[POINTS * NJ * BLOCK], lanes[NJ * TAPS * TAPS][VW];
 
-        for (int s = 0; s < SIDE; s++) {
-#pragma unroll
-            for (int r = 0; r < SIDE; r++) {
-                m[r] = 0.0f;
-                for (int part = 0; part < parts; part++)
-                    m[r] += LOAD(0, partial + part * step +
-                                        ((r * SIDE + s) * NJ + j) * BLOCK);
+        // As they lie: caches look ahead then.
+        for (int point = 0; point < POINTS; point++) {
+            const bool is_there = e < PHASES(point / SIDE, sh, R) &&
+                                  f < PHASES(point % SIDE, sw, S);
+
+            for (int i = point * NJ * NV; i < (point + 1) * NJ * NV; i++) {
+                VECTOR sum = 0.0f;
+
+                for (int part = 0; part < parts && is_there; part++)
+                    sum += LOAD(i, partial + part * step);
+                STORE(sum, i, sums);
             }
-            weight_gradient_transform(m);
-#pragma unroll
-            for (int r = 0; r < 3; r++)
-                columns[r][s] = m[r];
         }
-        for (int r = 0; r < 3; r++) {
-            weight_gradient_transform(columns[r]);
+        for (int v = 0; v < NV; v++) {
+            const int k0 = kb * BLOCK + v * VW, c0 = cj * NJ;
+
+            for (int j = 0; j < NJ; j++) {
+                VECTOR columns[TAPS][SIDE], m[SIDE];
+
+                for (int s = 0; s < SIDE; s++) {
 #pragma unroll
-            for (int s = 0; s < 3; s++)
-                STORE(columns[r][s], 0, lanes[j * 9 + r * 3 + s]);
+                    for (int r = 0; r < SIDE; r++)
+                        m[r] = LOAD(((r * SIDE + s) * NJ + j) * NV + v, sums);
+                    weight_gradient_transform(m);
+#pragma unroll
+                    for (int a = 0; a < TAPS; a++)
+                        columns[a][s] = m[a];
+                }
+                for (int a = 0; a < TAPS; a++) {
+                    weight_gradient_transform(columns[a]);
+#pragma unroll
+                    for (int b = 0; b < TAPS; b++)
+                        STORE(columns[a][b], 0,
+                              lanes[(j * TAPS + a) * TAPS + b]);
+                }
+            }
+            for (int k = k0; k < min(k0 + VW, K); k++) {
+                global float *to =
+                    d_weight + (((size_t)g * K + k) * C + c0) * R * S;
+
+                for (int j = 0; j < min(NJ, C - c0); j++, to += R * S)
+                    for (int a = 0; a < TAPS && e + a * sh < R; a++)
+                        for (int b = 0; b < TAPS && f + b * sw < S; b++)
+                            to[(e + a * sh) * S + f + b * sw] =
+                                lanes[(j * TAPS + a) * TAPS + b][k - k0];
+            }
         }
     }
-    for (int k = k0; k < min(k0 + VW, K); k++)
-        for (int i = 0; i < 9 * min(NJ, C - cj * NJ); i++)
-            d_weight[(((size_t)g * K + k) * C + cj * NJ) * 9 + i] =
-                lanes[i][k - k0];
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 winograd_weight_sum(const global float *restrict scratch, const long partial_at,
                     global float *restrict d_weight, const int parts,
-                    const int groups, const int C, const int K)
+                    const int groups, const int C, const int K, const int R,
+                    const int S, const int sh, const int sw)
 {
     add_parts(scratch, partial_at, d_weight, get_global_id(0),
-              get_global_id(1) * VW, get_global_id(2), parts, groups, C, K);
+              get_global_id(1), get_global_id(2), parts, groups, C, K, R, S, sh,
+              sw);
 }

@@ -1,7 +1,7 @@
-// winograd: 1-D transforms of F(M, 3), M = 4 at the points 0, 1, -1, 2, -2 and
-// infinity and M = 2 at 0, 1, -1 and infinity (Lavin and Gray, "Fast Algorithms
-// for Convolutional Neural Networks", arXiv 1509.09308), on arrays of vectors,
-// of VW numbers where it is defined, in place; and where tiles lie.
+// winograd: 1-D transforms of F(M, TAPS) (Lavin and Gray, "Fast Algorithms for
+// Convolutional Neural Networks", arXiv 1509.09308), on arrays of vectors, of VW
+// numbers where it is defined, in place; and where tiles lie. The points are 0,
+// 1, -1, then 2 for F(4, 2), 2 and -2 for F(4, 3), and infinity at last.
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #ifdef VW
@@ -11,9 +11,68 @@
 #else
 #define VECTOR float
 #endif
-#define SIDE (M + 2)
+#ifndef TAPS
+#define TAPS 3
+#endif
+#define SIDE (M + TAPS - 1)
 
-#if M == 4
+#if TAPS == 2
+
+// B^T d, of SIDE numbers of the source.
+void source_transform(VECTOR *d)
+{
+    const VECTOR odd = d[3] - d[1], even = d[4] - d[2];
+    const VECTOR near = d[1] - d[2], next = d[3] - d[2];
+
+    d[0] = 2.0f * (d[0] - d[2]) + odd;
+    d[4] = even - 2.0f * odd;
+    d[2] = next + 2.0f * near;
+    d[1] = next - 2.0f * d[1];
+    d[3] = odd;
+}
+
+// A^T m, of SIDE numbers, M results.
+void result_transform(VECTOR *m)
+{
+    const VECTOR sum = m[1] + m[2], difference = m[1] - m[2], far = m[3];
+
+    m[0] += sum + far;
+    m[1] = difference + 2.0f * far;
+    m[2] = sum + 4.0f * far;
+    m[3] = difference + 8.0f * far + m[4];
+}
+
+// A d, of M gradients of results, SIDE numbers.
+void gradient_transform(VECTOR *d)
+{
+    const VECTOR even = d[0] + d[2], odd = d[1] + d[3];
+
+    d[4] = d[3];
+    d[3] = d[0] + 2.0f * d[1] + 4.0f * d[2] + 8.0f * d[3];
+    d[1] = even + odd;
+    d[2] = even - odd;
+}
+
+// G^T m, of SIDE numbers, TAPS gradients of weights.
+void weight_gradient_transform(VECTOR *m)
+{
+    const VECTOR middle = 0.5f * m[1], sixth = (1.0f / 6.0f) * m[2];
+
+    m[0] = 0.5f * m[0] - middle - sixth + (1.0f / 6.0f) * m[3];
+    m[1] = sixth - middle + (1.0f / 3.0f) * m[3] + m[4];
+}
+
+// G g, of 2 weights, SIDE numbers to to[0], to[step] ..
+#define WEIGHT_TRANSFORM(g0, g1, to, step)                                     \
+    do {                                                                       \
+        (to)[0] = 0.5f * (g0);                                                 \
+        (to)[step] = -0.5f * ((g0) + (g1));                                    \
+        (to)[2 * (step)] = (1.0f / 6.0f) * ((g1) - (g0));                      \
+        (to)[3 * (step)] = (1.0f / 6.0f) * (g0) + (1.0f / 3.0f) * (g1);        \
+        (to)[4 * (step)] = (g1);                                               \
+    } while (0)
+
+#elif M == 4
 
 // B^T d, of SIDE numbers of the source.
 void source_transform(VECTOR *d)
@@ -55,7 +114,7 @@ void gradient_transform(VECTOR *d)
     d[4] = even2 - odd2;
 }
 
-// G^T m, of SIDE numbers, 3 gradients of weights.
+// G^T m, of SIDE numbers, TAPS gradients of weights.
 void weight_gradient_transform(VECTOR *m)
 {
     const VECTOR sum = m[1] + m[2], difference = m[2] - m[1];

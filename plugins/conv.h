@@ -283,7 +283,7 @@ int conv_direct_kernels(const struct lam_host *host, const char *source,
 
 // Kernels for processors: conv_direct.c makes small or big.
 int conv_direct_score(const struct lam_host *host,
-                      const struct conv_geometry *g);
+                      const struct conv_geometry *g, int made, bool training);
 void conv_direct_workspace(const struct lam_host *host,
                            const struct conv_geometry *g, int made,
                            int64_t *scratch, int64_t *persist);
@@ -297,7 +297,7 @@ int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
                     double least);
 // conv_panel.c does too, as a product of matrices; 0 where it cannot serve.
 int conv_panel_score(const struct lam_host *host, const struct conv_geometry *g,
-                     int made);
+                     int made, bool training);
 void conv_panel_workspace(const struct lam_host *host,
                           const struct conv_geometry *g, int made,
                           int64_t *scratch, int64_t *persist);
@@ -309,6 +309,22 @@ int conv_panel_run(const struct lam_host *host, const struct conv_geometry *g,
                    const struct lam_tensor *src, const struct lam_tensor *bias,
                    const struct lam_tensor *dst, const struct lam_io *io,
                    double least);
+// conv_phases.c does too, by F(4x4, 2x2) of each phase of a kernel of one or
+// two strides; results of whole numbers are not exact.
+bool conv_phases_serve(const struct conv_geometry *g);
+int conv_phases_score(const struct lam_host *host,
+                      const struct conv_geometry *g, int made, bool training);
+void conv_phases_workspace(const struct lam_host *host,
+                           const struct conv_geometry *g, int made,
+                           int64_t *scratch, int64_t *persist);
+int conv_phases_prepare(const struct lam_host *host,
+                        const struct conv_geometry *g, int made,
+                        struct conv_direct *direct);
+int conv_phases_run(const struct lam_host *host, const struct conv_geometry *g,
+                    int made, struct conv_direct *direct,
+                    const struct lam_tensor *src, const struct lam_tensor *bias,
+                    const struct lam_tensor *dst, const struct lam_io *io,
+                    double least);
 // conv_dweight.c makes the gradients of the weight and, where d_bias is not
 // NULL, of a bias of small.
 void conv_dweight_workspace(const struct lam_host *host,
@@ -346,6 +362,9 @@ int conv_winograd_run(const struct lam_host *host,
                       double least);
 int conv_winograd_weight_score(const struct lam_host *host,
                                const struct conv_geometry *g, int m);
+// By phases, with m = 4, where conv_phases_serve.
+int conv_phases_weight_score(const struct lam_host *host,
+                             const struct conv_geometry *g);
 void conv_winograd_weight_workspace(const struct lam_host *host,
                                     const struct conv_geometry *g, int m,
                                     int64_t *scratch);

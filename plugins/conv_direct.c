@@ -169,8 +169,10 @@ static void choose_cut(const struct lam_host *host,
 }
 
 int conv_direct_score(const struct lam_host *host,
-                      const struct conv_geometry *g)
+                      const struct conv_geometry *g, int made, bool training)
 {
+    (void)made;
+    (void)training;
     return conv_for_processor(host, g) && g->r * g->s <= MAX_TAPS ? 10 : 0;
 }
 

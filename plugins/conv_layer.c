@@ -44,65 +44,6 @@ int conv_backward(struct lam_layer *layer, const struct lam_io *io)
     return err;
 }
 
-static int direct_score(const struct lam_layer *layer,
-                        const struct lam_shapes *shapes)
-{
-    struct conv_geometry g;
-
-    return conv_geometry(layer, &shapes->in[0], &g)
-               ? 0
-               : conv_direct_score(layer->host, &g);
-}
-
-static void run_workspace(const struct lam_layer *layer,
-                          const struct lam_shapes *shapes, int64_t *scratch,
-                          int64_t *persist)
-{
-    struct conv_geometry g;
-
-    if (!conv_geometry(layer, &shapes->in[0], &g))
-        conv_direct_workspace(layer->host, &g, conv_makes, scratch, persist);
-}
-
-static int run_prepare(struct lam_layer *layer, const struct lam_io *io)
-{
-    struct conv_state *state = layer->state;
-
-    (void)io;
-    return conv_direct_prepare(layer->host, &state->geometry, conv_makes,
-                               &state->direct[LAM_PASS_RUN]);
-}
-
-static int run_direct(struct lam_layer *layer, const struct lam_io *io)
-{
-    struct conv_state *state = layer->state;
-
-    return conv_direct_run(
-        layer->host, &state->geometry, conv_makes, &state->direct[LAM_PASS_RUN],
-        &io->in[0], conv_bias_of(io), &io->out[0], io, conv_least(layer));
-}
-
-static void data_workspace(const struct lam_layer *layer,
-                           const struct lam_shapes *shapes, int64_t *scratch,
-                           int64_t *persist)
-{
-    struct conv_geometry g;
-
-    if (!conv_geometry(layer, &shapes->in[0], &g))
-        conv_direct_workspace(layer->host, &g, conv_opposite(conv_makes),
-                              scratch, persist);
-}
-
-static int data_prepare(struct lam_layer *layer, const struct lam_io *io)
-{
-    struct conv_state *state = layer->state;
-
-    (void)io;
-    return conv_direct_prepare(layer->host, &state->geometry,
-                               conv_opposite(conv_makes),
-                               &state->direct[LAM_PASS_BACKWARD_DATA]);
-}
-
 typedef int made_run(const struct lam_host *host, const struct conv_geometry *g,
                      int made, struct conv_direct *direct,
                      const struct lam_tensor *src,
@@ -124,14 +65,71 @@ static int data_by(made_run *run, struct lam_layer *layer,
     return err ? err : conv_plain_gate(layer->host, &state->plain, io);
 }
 
-static int data_direct(struct lam_layer *layer, const struct lam_io *io)
+static int run_by(made_run *run, struct lam_layer *layer,
+                  const struct lam_io *io)
 {
-    return data_by(conv_direct_run, layer, io);
+    struct conv_state *state = layer->state;
+
+    return run(layer->host, &state->geometry, conv_makes,
+               &state->direct[LAM_PASS_RUN], &io->in[0], conv_bias_of(io),
+               &io->out[0], io, conv_least(layer));
 }
 
-static void weight_workspace(const struct lam_layer *layer,
-                             const struct lam_shapes *shapes, int64_t *scratch,
-                             int64_t *persist)
+// The callbacks of kernels that make small or big, by pass.
+#define MADE(name, pass, PASS, made)                                           \
+    static int pass##_score_##name(const struct lam_layer *layer,              \
+                                   const struct lam_shapes *shapes)            \
+    {                                                                          \
+        struct conv_geometry g;                                                \
+                                                                               \
+        return conv_geometry(layer, &shapes->in[0], &g)                        \
+                   ? 0                                                         \
+                   : conv_##name##_score(layer->host, &g, made,                \
+                                         shapes->training);                    \
+    }                                                                          \
+                                                                               \
+    static void pass##_workspace_##name(const struct lam_layer *layer,         \
+                                        const struct lam_shapes *shapes,       \
+                                        int64_t *scratch, int64_t *persist)    \
+    {                                                                          \
+        struct conv_geometry g;                                                \
+                                                                               \
+        if (!conv_geometry(layer, &shapes->in[0], &g))                         \
+            conv_##name##_workspace(layer->host, &g, made, scratch, persist);  \
+    }                                                                          \
+                                                                               \
+    static int pass##_prepare_##name(struct lam_layer *layer,                  \
+                                     const struct lam_io *io)                  \
+    {                                                                          \
+        struct conv_state *state = layer->state;                               \
+                                                                               \
+        (void)io;                                                              \
+        return conv_##name##_prepare(layer->host, &state->geometry, made,      \
+                                     &state->direct[PASS]);                    \
+    }                                                                          \
+                                                                               \
+    static int pass##_##name(struct lam_layer *layer, const struct lam_io *io) \
+    {                                                                          \
+        return pass##_by(conv_##name##_run, layer, io);                        \
+    }
+
+#define MADE_BOTH(name)                                                        \
+    MADE(name, run, LAM_PASS_RUN, conv_makes)                                  \
+    MADE(name, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
+
+MADE_BOTH(direct)
+MADE_BOTH(panel)
+MADE_BOTH(phases)
+
+static int weight_score_direct(const struct lam_layer *layer,
+                               const struct lam_shapes *shapes)
+{
+    return run_score_direct(layer, shapes);
+}
+
+static void weight_workspace_direct(const struct lam_layer *layer,
+                                    const struct lam_shapes *shapes,
+                                    int64_t *scratch, int64_t *persist)
 {
     struct conv_geometry g;
 
@@ -140,62 +138,14 @@ static void weight_workspace(const struct lam_layer *layer,
         conv_dweight_workspace(layer->host, &g, scratch);
 }
 
-static int weight_prepare(struct lam_layer *layer, const struct lam_io *io)
+static int weight_prepare_direct(struct lam_layer *layer,
+                                 const struct lam_io *io)
 {
     struct conv_state *state = layer->state;
 
     (void)io;
     return conv_dweight_prepare(layer->host, &state->geometry,
                                 &state->direct[LAM_PASS_BACKWARD_WEIGHT]);
-}
-
-// The callbacks that make small or big as a product, by pass.
-#define PANEL(pass, PASS, made)                                                \
-    static int pass##_score_panel(const struct lam_layer *layer,               \
-                                  const struct lam_shapes *shapes)             \
-    {                                                                          \
-        struct conv_geometry g;                                                \
-                                                                               \
-        return conv_geometry(layer, &shapes->in[0], &g)                        \
-                   ? 0                                                         \
-                   : conv_panel_score(layer->host, &g, made);                  \
-    }                                                                          \
-                                                                               \
-    static void pass##_workspace_panel(const struct lam_layer *layer,          \
-                                       const struct lam_shapes *shapes,        \
-                                       int64_t *scratch, int64_t *persist)     \
-    {                                                                          \
-        struct conv_geometry g;                                                \
-                                                                               \
-        if (!conv_geometry(layer, &shapes->in[0], &g))                         \
-            conv_panel_workspace(layer->host, &g, made, scratch, persist);     \
-    }                                                                          \
-                                                                               \
-    static int pass##_prepare_panel(struct lam_layer *layer,                   \
-                                    const struct lam_io *io)                   \
-    {                                                                          \
-        struct conv_state *state = layer->state;                               \
-                                                                               \
-        (void)io;                                                              \
-        return conv_panel_prepare(layer->host, &state->geometry, made,         \
-                                  &state->direct[PASS]);                       \
-    }
-
-PANEL(run, LAM_PASS_RUN, conv_makes)
-PANEL(data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
-
-static int run_panel(struct lam_layer *layer, const struct lam_io *io)
-{
-    struct conv_state *state = layer->state;
-
-    return conv_panel_run(layer->host, &state->geometry, conv_makes,
-                          &state->direct[LAM_PASS_RUN], &io->in[0],
-                          conv_bias_of(io), &io->out[0], io, conv_least(layer));
-}
-
-static int data_panel(struct lam_layer *layer, const struct lam_io *io)
-{
-    return data_by(conv_panel_run, layer, io);
 }
 
 typedef int
@@ -309,11 +259,7 @@ WINOGRAD_WEIGHT(2)
 
 static int run_winograd(struct lam_layer *layer, const struct lam_io *io)
 {
-    struct conv_state *state = layer->state;
-
-    return conv_winograd_run(
-        layer->host, &state->geometry, conv_makes, &state->direct[LAM_PASS_RUN],
-        &io->in[0], conv_bias_of(io), &io->out[0], io, conv_least(layer));
+    return run_by(conv_winograd_run, layer, io);
 }
 
 static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
@@ -321,8 +267,19 @@ static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
     return data_by(conv_winograd_run, layer, io);
 }
 
-#define PANELS "matrix products of what the taps see, for processors"
-#define DIRECT "packed weights and register tiles, for processors"
+static int weight_score_phases(const struct lam_layer *layer,
+                               const struct lam_shapes *shapes)
+{
+    struct conv_geometry g;
+
+    return conv_geometry(layer, &shapes->in[0], &g)
+               ? 0
+               : conv_phases_weight_score(layer->host, &g);
+}
+
+#define IN_PHASES "F(4x4, 2x2) of each phase of a stride, for processors"
+#define PANELS    "matrix products of what the taps see, for processors"
+#define DIRECT    "packed weights and register tiles, for processors"
 
 #define WINOGRAD(M, name, doc, is_inexact)                                     \
     {name,          LAM_PASS_RUN,      doc,                                    \
@@ -342,21 +299,26 @@ static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
             is_inexact                                                         \
     }
 
+#define ROW(name, PASS, pass, doc, is_inexact)                                 \
+    {                                                                          \
+#name, PASS, doc, pass##_score_##name, pass##_workspace_##name,        \
+            pass##_prepare_##name, pass##_##name, is_inexact                   \
+    }
+
 const struct lam_variant conv_variants[] = {
     WINOGRAD(4, "winograd", "F(4x4, 3x3), for processors", 1),
     WINOGRAD(2, "winograd2",
              "F(2x2, 3x3), for processors: fewer products, "
              "and results of whole numbers stay exact",
              0),
-    {"panel", LAM_PASS_RUN, PANELS, run_score_panel, run_workspace_panel,
-     run_prepare_panel, run_panel, 0},
-    {"panel", LAM_PASS_BACKWARD_DATA, PANELS, data_score_panel,
-     data_workspace_panel, data_prepare_panel, data_panel, 0},
-    {"direct", LAM_PASS_RUN, DIRECT, direct_score, run_workspace, run_prepare,
-     run_direct, 0},
-    {"direct", LAM_PASS_BACKWARD_DATA, DIRECT, direct_score, data_workspace,
-     data_prepare, data_direct, 0},
-    {"direct", LAM_PASS_BACKWARD_WEIGHT, DIRECT, direct_score, weight_workspace,
-     weight_prepare, weight_direct, 0},
+    ROW(phases, LAM_PASS_RUN, run, IN_PHASES, 1),
+    ROW(phases, LAM_PASS_BACKWARD_DATA, data, IN_PHASES, 1),
+    {"phases", LAM_PASS_BACKWARD_WEIGHT, IN_PHASES, weight_score_phases,
+     weight_workspace_4, weight_prepare_4, weight_winograd, 1},
+    ROW(panel, LAM_PASS_RUN, run, PANELS, 0),
+    ROW(panel, LAM_PASS_BACKWARD_DATA, data, PANELS, 0),
+    ROW(direct, LAM_PASS_RUN, run, DIRECT, 0),
+    ROW(direct, LAM_PASS_BACKWARD_DATA, data, DIRECT, 0),
+    ROW(direct, LAM_PASS_BACKWARD_WEIGHT, weight, DIRECT, 0),
     CONV_GPU_VARIANTS,
     {0}};

@@ -109,8 +109,9 @@ static bool can_serve(const struct lam_host *host,
 }
 
 int conv_panel_score(const struct lam_host *host, const struct conv_geometry *g,
-                     int made)
+                     int made, bool training)
 {
+    (void)training;
     if (!can_serve(host, g, made))
         return 0;
     // A shallow panel is not worth its copy; a row that many taps of stride 1

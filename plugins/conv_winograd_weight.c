@@ -1,5 +1,5 @@
-// The weight's gradient by Winograd's F(M x M, 3x3) on processors: how the work
-// is cut.
+// The weight's gradient by Winograd's F(M x M, 3x3) and by F(4x4, 2x2) of each
+// phase of a stride on processors: how the work is cut.
 #include "conv.h"
 
 #include <stdio.h>
@@ -40,6 +40,26 @@ static struct tile tile_of(const struct lam_host *host)
                         : (struct tile){4, 3, 4};
 }
 
+// Of a phase, in each direction.
+static int taps_of(const struct conv_geometry *g)
+{
+    return conv_div_up(g->r, g->sh);
+}
+
+// Points of a tile in one direction, with the phases of each: at infinity those
+// with all taps alone.
+static int points_of(int m, int taps, int stride, int kernel)
+{
+    return (m + taps - 2) * stride + kernel - (taps - 1) * stride;
+}
+
+// Channels of an item at most: fewer where each has several phases.
+static int most_channels(const struct lam_host *host,
+                         const struct conv_geometry *g)
+{
+    return round_up(BLOCK / g->sh, tile_of(host).vw);
+}
+
 // Parts are cut by the shapes alone, as results depend on them; the blocks of
 // channels and filters by the cores as well.
 static void choose_cut(const struct lam_host *host,
@@ -47,29 +67,32 @@ static void choose_cut(const struct lam_host *host,
                        struct conv_cut *cut)
 {
     const struct tile tile = tile_of(host);
-    const int points = (m + 2) * (m + 2), block = tile.nv * tile.vw;
+    const int taps = taps_of(g), side = m + taps - 1, phases = g->sh * g->sw;
+    const int points = side * side, block = tile.nv * tile.vw;
+    const int more = (taps - 1) * g->dw;
     const int c = g->c / g->groups, k = g->k / g->groups;
     const int down = g->dh * conv_div_up(conv_div_up(g->p, g->dh), m);
     const int across = conv_div_up(conv_div_up(g->q, g->dw), m);
-    const int most = (COLUMNS - 2 * g->dw) / (m * g->dw);
+    const int most = (COLUMNS - more) / (m * g->dw);
     const int pieces = conv_div_up(across, most > 1 ? most : 1);
     const int t = conv_div_up(across, pieces);
     const int width = t * m * g->dw;
     const int segments = g->n * down * conv_div_up(g->q, width);
-    const int64_t sums =
-        (int64_t)points * g->groups * round_up(k, block) * round_up(c, tile.nj);
+    const int64_t sums = (int64_t)points * g->groups * round_up(k, block) *
+                         phases * round_up(c, tile.nj);
     int pitch, tiles, blocks;
 
     *cut = (struct conv_cut){.m = m, .columns = t, .parts = 1};
-    cut->channels = least(round_up(c, tile.vw), BLOCK);
+    cut->channels = least(round_up(c, tile.vw), most_channels(host, g));
     cut->filters = least(round_up(k, block), BLOCK / block * block);
-    cut->rows =
-        BUDGET / (points * (cut->channels + cut->filters)) / (t * g->dw);
+    cut->rows = BUDGET / (points * (phases * cut->channels + cut->filters)) /
+                (t * g->dw);
     cut->rows = least(cut->rows, TILES / (t * g->dw));
     cut->rows = least(cut->rows, segments);
     if (cut->rows < 1)
         cut->rows = 1;
-    blocks = g->groups * conv_div_up(c, BLOCK) * conv_div_up(k, BLOCK);
+    blocks = g->groups * conv_div_up(c, most_channels(host, g)) *
+             conv_div_up(k, BLOCK);
     while (blocks * cut->parts < MIN_ITEMS &&
            2 * cut->parts * cut->rows <= segments &&
            2 * cut->parts * sums <= SUMS)
@@ -87,11 +110,12 @@ static void choose_cut(const struct lam_host *host,
             break;
     }
     cut->n_workers = conv_workers(host, cut->items);
-    pitch = round_up(width + 2 * g->dw, tile.vw);
+    pitch = round_up(width + more, tile.vw);
     tiles = cut->rows * t * g->dw;
     cut->region =
-        (int64_t)(m + 2) * pitch * tile.vw +
-        points * ((int64_t)tiles * (cut->channels + cut->filters) + 2 * PAD);
+        (int64_t)side * pitch * tile.vw +
+        points * ((int64_t)tiles * (phases * cut->channels + cut->filters) +
+                  2 * PAD);
     cut->partial_at = (int64_t)cut->parts * g->k;
     cut->region_at = cut->partial_at + cut->parts * sums;
 }
@@ -101,30 +125,51 @@ static double cost_of(const struct lam_host *host,
                       const struct conv_geometry *g, int m)
 {
     const struct tile tile = tile_of(host);
-    const int c = g->c / g->groups, k = g->k / g->groups;
-    const double points = (m + 2) * (m + 2);
+    const int c = g->c / g->groups, k = g->k / g->groups, taps = taps_of(g);
+    const double points = (m + taps - 1) * (m + taps - 1);
+    const double all = (double)points_of(m, taps, g->sh, g->r) *
+                       points_of(m, taps, g->sw, g->s);
     const double tiles = (double)g->n * g->dh *
                          conv_div_up(conv_div_up(g->p, g->dh), m) * g->dw *
                          conv_div_up(conv_div_up(g->q, g->dw), m);
     const double pairs =
         (double)round_up(c, tile.nj) * round_up(k, tile.nv * tile.vw);
-    const double direct = 9.0 * pairs * g->n * g->p * g->q;
-    const double products = points * pairs * tiles * 1.15;
+    const double direct = (double)g->r * g->s * pairs * g->n * g->p * g->q;
+    const double products = all * pairs * tiles * 1.15;
+    // Strides are slower to read, and their sums do not stay in a cache.
+    const double big_turns = taps == 2 ? 40.0 : 12.0;
+    const double small_turns = taps == 2 ? 40.0 : 8.0;
     const double turns =
-        tiles * points *
-        (12.0 * conv_div_up(k, BLOCK) * c + 8.0 * conv_div_up(c, BLOCK) * k);
-    const double sums = 16.0 * points * pairs;
+        tiles *
+        (big_turns * all * conv_div_up(k, BLOCK) * c +
+         small_turns * points * conv_div_up(c, most_channels(host, g)) * k);
+    const double sums = (taps == 2 ? 33.0 : 16.0) * all * pairs;
 
     return (products + turns + sums) / direct;
+}
+
+static bool can_serve(const struct lam_host *host,
+                      const struct conv_geometry *g)
+{
+    return conv_for_processor(host, g) &&
+           (int64_t)g->n * g->p * g->q <= 1 << 28;
 }
 
 int conv_winograd_weight_score(const struct lam_host *host,
                                const struct conv_geometry *g, int m)
 {
-    if (!conv_for_processor(host, g) || g->r != 3 || g->s != 3 || g->sh != 1 ||
-        g->sw != 1 || (int64_t)g->n * g->p * g->q > 1 << 28)
+    if (!can_serve(host, g) || g->r != 3 || g->s != 3 || g->sh != 1 ||
+        g->sw != 1)
         return 0;
     return conv_winograd_rank(m, cost_of(host, g, 2), cost_of(host, g, 4));
+}
+
+int conv_phases_weight_score(const struct lam_host *host,
+                             const struct conv_geometry *g)
+{
+    if (!can_serve(host, g) || !conv_phases_serve(g))
+        return 0;
+    return cost_of(host, g, 4) < 0.9 ? 20 : 5;
 }
 
 void conv_winograd_weight_workspace(const struct lam_host *host,
@@ -149,8 +194,9 @@ int conv_winograd_weight_prepare(const struct lam_host *host,
     int err;
 
     choose_cut(host, g, m, &direct->cut);
-    snprintf(options, sizeof(options), "-DM=%d -DVW=%d -DNJ=%d -DNV=%d", m,
-             tile.vw, tile.nj, tile.nv);
+    snprintf(options, sizeof(options),
+             "-DM=%d -DTAPS=%d -DVW=%d -DNJ=%d -DNV=%d", m, taps_of(g), tile.vw,
+             tile.nj, tile.nv);
     err = host->kernel(host, conv_winograd_weight_cl, "conv_winograd_weight",
                        options, &direct->run);
     return err ? err
@@ -164,7 +210,7 @@ static int sum_parts(const struct lam_host *host, const struct conv_geometry *g,
     const struct tile tile = tile_of(host);
     const int c = g->c / g->groups, k = g->k / g->groups;
     const size_t global[3] = {(size_t)conv_div_up(c, tile.nj),
-                              (size_t)conv_div_up(k, tile.vw),
+                              (size_t)conv_div_up(k, tile.nv * tile.vw),
                               (size_t)g->groups};
     const size_t local[3] = {1, 1, 1};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->scratch),
@@ -173,9 +219,13 @@ static int sum_parts(const struct lam_host *host, const struct conv_geometry *g,
                                    LAM_ARG_INT(direct->cut.parts),
                                    LAM_ARG_INT(g->groups),
                                    LAM_ARG_INT(c),
-                                   LAM_ARG_INT(k)};
+                                   LAM_ARG_INT(k),
+                                   LAM_ARG_INT(g->r),
+                                   LAM_ARG_INT(g->s),
+                                   LAM_ARG_INT(g->sh),
+                                   LAM_ARG_INT(g->sw)};
 
-    return host->launch(host, direct->reduce, args, 7, global, local);
+    return host->launch(host, direct->reduce, args, 11, global, local);
 }
 
 int conv_winograd_weight_run(
@@ -204,6 +254,10 @@ int conv_winograd_weight_run(
                                    LAM_ARG_INT(g->k / g->groups),
                                    LAM_ARG_INT(g->p),
                                    LAM_ARG_INT(g->q),
+                                   LAM_ARG_INT(g->r),
+                                   LAM_ARG_INT(g->s),
+                                   LAM_ARG_INT(g->sh),
+                                   LAM_ARG_INT(g->sw),
                                    LAM_ARG_INT(g->dh),
                                    LAM_ARG_INT(g->dw),
                                    LAM_ARG_INT(g->top),
@@ -213,7 +267,7 @@ int conv_winograd_weight_run(
                                    LAM_ARG_INT(cut->channels),
                                    LAM_ARG_INT(cut->filters),
                                    LAM_ARG_INT(cut->parts)};
-    int err = host->launch(host, direct->run, args, 26, global, local);
+    int err = host->launch(host, direct->run, args, 30, global, local);
 
     if (!err)
         err = sum_parts(host, g, direct, io);

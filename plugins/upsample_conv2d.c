@@ -289,6 +289,24 @@ static int direct_score(const struct lam_layer *layer,
     return variant_of("direct", LAM_PASS_RUN)->score(layer, shapes);
 }
 
+static int phases_forward_score(const struct lam_layer *layer,
+                                const struct lam_shapes *shapes)
+{
+    return variant_of("phases", LAM_PASS_RUN)->score(layer, shapes);
+}
+
+static int phases_data_score(const struct lam_layer *layer,
+                             const struct lam_shapes *shapes)
+{
+    return variant_of("phases", LAM_PASS_BACKWARD_DATA)->score(layer, shapes);
+}
+
+static int phases_weight_score(const struct lam_layer *layer,
+                               const struct lam_shapes *shapes)
+{
+    return variant_of("phases", LAM_PASS_BACKWARD_WEIGHT)->score(layer, shapes);
+}
+
 static int gemm_score(const struct lam_layer *layer,
                       const struct lam_shapes *shapes)
 {
@@ -330,7 +348,8 @@ static int run_variant(const char *name, int pass, struct lam_layer *layer,
     const struct upsample_state *state = layer->state;
     const struct conv_geometry *g = &state->conv.geometry;
     const bool is_packed =
-        strcmp(name, "direct") == 0 && pass != LAM_PASS_BACKWARD_WEIGHT;
+        (strcmp(name, "direct") == 0 || strcmp(name, "phases") == 0) &&
+        pass != LAM_PASS_BACKWARD_WEIGHT;
     const struct lam_tensor widened = widened_in(
         layer, g, is_packed ? io->scratch.buffer : io->persist.buffer);
     struct lam_tensor weight[2] = {io->weight[0]}, d_weight[2];
@@ -377,6 +396,9 @@ static int run_variant(const char *name, int pass, struct lam_layer *layer,
 CALLBACKS("direct", LAM_PASS_RUN, direct_forward)
 CALLBACKS("direct", LAM_PASS_BACKWARD_DATA, direct_data)
 CALLBACKS("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight)
+CALLBACKS("phases", LAM_PASS_RUN, phases_forward)
+CALLBACKS("phases", LAM_PASS_BACKWARD_DATA, phases_data)
+CALLBACKS("phases", LAM_PASS_BACKWARD_WEIGHT, phases_weight)
 CALLBACKS("implicit", LAM_PASS_RUN, implicit_forward)
 CALLBACKS("implicit", LAM_PASS_BACKWARD_DATA, implicit_data)
 CALLBACKS("implicit", LAM_PASS_BACKWARD_WEIGHT, implicit_weight)
@@ -384,11 +406,14 @@ CALLBACKS("gemm", LAM_PASS_RUN, gemm_forward)
 CALLBACKS("gemm", LAM_PASS_BACKWARD_DATA, gemm_data)
 CALLBACKS("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight)
 
-#define ROW(name, pass, id, summary)                                           \
+#define ROW(name, pass, id, summary, is_inexact)                               \
     {                                                                          \
         name, pass, summary, id##_score_of, id##_workspace, id##_prepare,      \
-            id##_run, 0                                                        \
+            id##_run, is_inexact                                               \
     }
+#define phases_forward_score_of   phases_forward_score
+#define phases_data_score_of      phases_data_score
+#define phases_weight_score_of    phases_weight_score
 #define direct_forward_score_of   direct_score
 #define direct_data_score_of      direct_score
 #define direct_weight_score_of    direct_score
@@ -399,20 +424,24 @@ CALLBACKS("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight)
 #define gemm_data_score_of        gemm_score
 #define gemm_weight_score_of      gemm_score
 
+#define PHASES   "F(4x4, 2x2) of each phase of the small grid, for processors"
 #define DIRECT   "phases of the small grid, register tiles, for processors"
 #define IMPLICIT "matrix products of the small grid as it lies, for GPUs"
 #define GEMM     "matrix products over the small grid, for GPUs"
 
 static const struct lam_variant upsample_variants[] = {
-    ROW("direct", LAM_PASS_RUN, direct_forward, DIRECT),
-    ROW("direct", LAM_PASS_BACKWARD_DATA, direct_data, DIRECT),
-    ROW("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight, DIRECT),
-    ROW("implicit", LAM_PASS_RUN, implicit_forward, IMPLICIT),
-    ROW("implicit", LAM_PASS_BACKWARD_DATA, implicit_data, IMPLICIT),
-    ROW("implicit", LAM_PASS_BACKWARD_WEIGHT, implicit_weight, IMPLICIT),
-    ROW("gemm", LAM_PASS_RUN, gemm_forward, GEMM),
-    ROW("gemm", LAM_PASS_BACKWARD_DATA, gemm_data, GEMM),
-    ROW("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight, GEMM),
+    ROW("phases", LAM_PASS_RUN, phases_forward, PHASES, 1),
+    ROW("phases", LAM_PASS_BACKWARD_DATA, phases_data, PHASES, 1),
+    ROW("phases", LAM_PASS_BACKWARD_WEIGHT, phases_weight, PHASES, 1),
+    ROW("direct", LAM_PASS_RUN, direct_forward, DIRECT, 0),
+    ROW("direct", LAM_PASS_BACKWARD_DATA, direct_data, DIRECT, 0),
+    ROW("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight, DIRECT, 0),
+    ROW("implicit", LAM_PASS_RUN, implicit_forward, IMPLICIT, 0),
+    ROW("implicit", LAM_PASS_BACKWARD_DATA, implicit_data, IMPLICIT, 0),
+    ROW("implicit", LAM_PASS_BACKWARD_WEIGHT, implicit_weight, IMPLICIT, 0),
+    ROW("gemm", LAM_PASS_RUN, gemm_forward, GEMM, 0),
+    ROW("gemm", LAM_PASS_BACKWARD_DATA, gemm_data, GEMM, 0),
+    ROW("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight, GEMM, 0),
     {0}};
 
 // Element of the enlarged image, zero outside.
