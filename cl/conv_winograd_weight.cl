@@ -44,53 +44,60 @@
 #define LANES ((INTS)(0, 1, 2, 3))
 #endif
 
-// Every step-th of row h of a plane from column w on, VW numbers, zeros outside.
-VECTOR part_of_row(const global float *plane, const int H, const int W,
-                   const int h, const int w, const int step)
+// VW columns w, w + step .. of row h of VW planes, to [columns][VW]; zeros
+// outside and for planes beyond `planes`.
+void turn_square(const global float *x, const size_t plane, const int planes,
+                 const int H, const int W, const int h, const int w,
+                 const int step, global float *to)
 {
     const int at = h * W + w;
-    const global float *from = plane + at;
-    float numbers[VW];
+    const INTS column = w + LANES * step;
+    const INTS is_in = (column >= 0) & (column < W);
+    VECTOR a[VW];
 
-    // What a load reaches beyond the row is not taken, but must be there.
-    if (step <= 2 && at >= 0 && at + step * VW <= H * W) {
-        const INTS column = w + LANES * step;
-        const VECTOR all = step == 1
-                               ? LOAD(0, from)
-                               : (VECTOR)(LOAD(0, from).even,
-                                          LOAD(1, from).even);
+    if (h < 0 || h >= H) {
+#pragma unroll
+        for (int i = 0; i < VW; i++)
+            a[i] = 0.0f;
+    } else if (planes >= VW && step <= 2 && at >= 0 &&
+               at + step * VW <= H * W) {
+        // What a load reaches beyond the row is not taken, but must be there.
+#pragma unroll
+        for (int i = 0; i < VW; i++) {
+            const global float *from = x + i * plane + at;
 
-        return w >= 0 && w + step * VW <= W
-                   ? all
-                   : select((VECTOR)0.0f, all, (column >= 0) & (column < W));
+            a[i] = LOAD(0, from);
+            if (step == 2)
+                a[i] = (VECTOR)(a[i].even, LOAD(1, from).even);
+            a[i] = select((VECTOR)0.0f, a[i], is_in);
+        }
+    } else {
+        for (int i = 0; i < VW; i++) {
+            float numbers[VW];
+
+            for (int k = 0; k < VW; k++) {
+                const int v = w + k * step;
+
+                numbers[k] = i < planes && v >= 0 && v < W
+                                 ? x[i * plane + h * W + v]
+                                 : 0.0f;
+            }
+            a[i] = LOAD(0, numbers);
+        }
     }
+    transpose(a);
 #pragma unroll
     for (int i = 0; i < VW; i++)
-        numbers[i] = w + i * step >= 0 && w + i * step < W ? from[i * step]
-                                                           : 0.0f;
-    return LOAD(0, numbers);
+        STORE(a[i], i, to);
 }
 
-// Columns w, w + step .. of row h of VW planes, to [columns][VW]; zeros outside
-// and for planes beyond `planes`. Writes a multiple of VW columns.
+// The same of a multiple of VW columns, not less than `columns`.
 void turn_row(const global float *x, const size_t plane, const int planes,
               const int H, const int W, const int h, const int w,
               const int step, const int columns, global float *to)
 {
-    for (int j = 0; j < columns; j += VW) {
-        VECTOR a[VW];
-
-#pragma unroll
-        for (int i = 0; i < VW; i++)
-            a[i] = i < planes && h >= 0 && h < H
-                       ? part_of_row(x + i * plane, H, W, h, w + j * step,
-                                     step)
-                       : 0.0f;
-        transpose(a);
-#pragma unroll
-        for (int i = 0; i < VW; i++)
-            STORE(a[i], j + i, to);
-    }
+    for (int j = 0; j < columns; j += VW)
+        turn_square(x, plane, planes, H, W, h, w + j * step, step, to + j * VW);
 }
 
 // Phases of a direction at a point: at infinity, those with all taps alone.

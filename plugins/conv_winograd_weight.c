@@ -137,8 +137,8 @@ static double cost_of(const struct lam_host *host,
     const double direct = (double)g->r * g->s * pairs * g->n * g->p * g->q;
     const double products = all * pairs * tiles * 1.15;
     // Strides are slower to read, and their sums do not stay in a cache.
-    const double big_turns = taps == 2 ? 40.0 : 12.0;
-    const double small_turns = taps == 2 ? 40.0 : 8.0;
+    const double big_turns = taps == 2 ? 36.0 : 12.0;
+    const double small_turns = taps == 2 ? 36.0 : 8.0;
     const double turns =
         tiles *
         (big_turns * all * conv_div_up(k, BLOCK) * c +
