@@ -152,7 +152,8 @@ static bool can_serve(const struct lam_host *host,
                       const struct conv_geometry *g)
 {
     return conv_for_processor(host, g) &&
-           (int64_t)g->n * g->p * g->q <= 1 << 28;
+           (int64_t)g->n * g->p * g->q <= 1 << 28 &&
+           (int64_t)g->h * g->w <= 1 << 28;
 }
 
 int conv_winograd_weight_score(const struct lam_host *host,
