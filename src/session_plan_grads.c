@@ -1,0 +1,166 @@
+// Which gradients are made, where they lie, and how long.
+#include "session_planner.h"
+#include "shape.h"
+
+void lam_planner_find_gradients(struct lam_planner *p)
+{
+    const struct lam_graph *graph = p->graph;
+    // Whether the loss depends on a value.
+    bool *leads = p->needs_grad + graph->n_values;
+
+    for (int i = 0; i < graph->n_values; i++)
+        p->needs_grad[i] = graph->values[i].producer < 0 &&
+                           graph->values[i].shape.dtype != LAM_I32 &&
+                           p->options->want_input_grad;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct lam_node *node = &graph->nodes[i];
+        bool needs = false;
+
+        for (int k = 0; k < node->shapes.n_in; k++)
+            needs |= p->needs_grad[node->in[k]];
+        for (int k = 0; k < node->shapes.n_weight; k++)
+            needs |= graph->weights[node->weight[k]].is_trained;
+        if (!node->layer.type->backward)
+            needs = false;
+        for (int k = 0; k < node->shapes.n_out; k++)
+            p->needs_grad[node->out[k]] =
+                needs && node->shapes.out[k].dtype != LAM_I32;
+    }
+    leads[p->options->loss] = true;
+    for (int i = graph->n_nodes - 1; i >= 0; i--) {
+        const struct lam_node *node = &graph->nodes[i];
+        struct lam_node_plan *np = &p->plan->nodes[i];
+        const int n_in =
+            node->layer.type->kind == LAM_KIND_LOSS ? 1 : node->shapes.n_in;
+
+        for (int k = 0; k < node->shapes.n_out; k++)
+            np->runs_backward |=
+                leads[node->out[k]] && p->needs_grad[node->out[k]];
+        if (!np->runs_backward)
+            continue;
+        for (int k = 0; k < n_in; k++) {
+            np->wants[k] = p->needs_grad[node->in[k]];
+            if (np->wants[k])
+                leads[node->in[k]] = true;
+            np->runs[LAM_PASS_BACKWARD_DATA] |= np->wants[k];
+        }
+        for (int k = 0; k < node->shapes.n_weight; k++)
+            np->runs[LAM_PASS_BACKWARD_WEIGHT] |=
+                graph->weights[node->weight[k]].is_trained;
+    }
+    for (int i = 0; i < graph->n_values; i++)
+        p->needs_grad[i] &= leads[i];
+}
+
+void lam_planner_find_gates(struct lam_planner *p)
+{
+    const struct lam_graph *graph = p->graph;
+
+    for (int i = 0; i < graph->n_nodes; i++) {
+        struct lam_node_plan *np = &p->plan->nodes[i];
+
+        for (int k = 0; k < graph->nodes[i].shapes.n_in; k++) {
+            const int value = graph->nodes[i].in[k];
+            const bool is_gated =
+                np->wants[k] && (lam_session_is_gated(graph, value) ||
+                                 (p->options->gate_inputs &&
+                                  graph->values[value].producer < 0));
+
+            if (k == 0 && graph->nodes[i].shapes.flags & LAM_GATES)
+                np->gates = is_gated;
+            else
+                np->core_gates[k] = is_gated;
+        }
+    }
+}
+
+bool lam_session_is_gated(const struct lam_graph *graph, int value)
+{
+    const struct lam_value *v = &graph->values[value];
+
+    return v->producer >= 0 && v->output == 0 &&
+           graph->nodes[v->producer].shapes.flags & LAM_GATED;
+}
+
+// The node whose backward is the next to touch the gradient of in[k] of node i.
+static int next_toucher(const struct lam_planner *p, int i, int k)
+{
+    const struct lam_graph *graph = p->graph;
+    const int value = graph->nodes[i].in[k];
+    const int producer = graph->values[value].producer;
+
+    for (int next = i; next > producer; next--)
+        for (int m = next == i ? k + 1 : 0; m < graph->nodes[next].shapes.n_in;
+             m++)
+            if (graph->nodes[next].in[m] == value &&
+                p->plan->nodes[next].wants[m])
+                return next;
+    return producer;
+}
+
+// The node up to whose backward the gradient of in[k], which node i makes,
+// waits as halves; -1: it does not wait long enough.
+static int halves_until(const struct lam_planner *p, int i, int k)
+{
+    const struct lam_value *v = &p->graph->values[p->graph->nodes[i].in[k]];
+    const int next = next_toucher(p, i, k);
+
+    return p->options->keep_half && !p->options->keep_all &&
+                   v->shape.dtype == LAM_F32 && v->producer >= 0 &&
+                   i - next > LAM_WORTH_HALVES
+               ? next
+               : -1;
+}
+
+void lam_planner_backward(struct lam_planner *p, int i)
+{
+    const struct lam_graph *graph = p->graph;
+    struct lam_session_plan *plan = p->plan;
+    const struct lam_node *node = &graph->nodes[i];
+    struct lam_node_plan *np = &plan->nodes[i];
+    const int now = lam_planner_backward_time(p, i);
+
+    for (int k = 0; k < node->shapes.n_in; k++)
+        if (lam_planner_reads_back(p, i, k))
+            np->wide_in[k] = lam_planner_wide(p, node->in[k], now);
+    for (int k = 0; k < node->shapes.n_out; k++)
+        if (node->shapes.backward_out >> k & 1)
+            np->wide_out[k] = lam_planner_wide(p, node->out[k], now);
+    for (int k = 0; k < node->shapes.n_in; k++) {
+        const int value = node->in[k];
+        const struct lam_value *v = &graph->values[value];
+        const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
+        const int last = v->producer < 0
+                             ? lam_planner_end_time(p)
+                             : lam_planner_backward_time(p, v->producer);
+        const int next =
+            np->wants[k] && plan->grad[value] < 0 ? halves_until(p, i, k) : -1;
+        const bool waits = next >= 0;
+        int source = -1,
+            *made = waits ? &np->first_grad[k] : &plan->grad[value];
+
+        if (!np->wants[k])
+            continue;
+        if (plan->grad[value] >= 0) {
+            np->sum[k] = lam_planner_tenant(p, bytes, now, now);
+            continue;
+        }
+        if (k == 0 && node->shapes.flags & LAM_BACKWARD_INPLACE &&
+            !p->options->keep_all)
+            source = plan->grad[node->out[0]];
+        if (source >= 0 && plan->tenants[source].last == now &&
+            plan->tenants[source].bytes == bytes) {
+            *made = source;
+            lam_planner_extend(p, source, now, waits ? now : last);
+        } else {
+            *made = lam_planner_tenant(p, bytes, now, waits ? now : last);
+        }
+        if (waits) {
+            plan->grad_half_before[value] = next;
+            plan->grad_half[value] = lam_planner_tenant(
+                p, bytes / 2, now, lam_planner_backward_time(p, next));
+            plan->grad[value] = lam_planner_tenant(
+                p, bytes, lam_planner_backward_time(p, next), last);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+// session_planner.h - inside of a plan for a session, for session_plan.c, which
+// says what is planned, and session_plan_values.c and session_plan_grads.c.
+#ifndef LAM_SESSION_PLANNER_H
+#define LAM_SESSION_PLANNER_H
+
+#include "session_plan.h"
+
+struct lam_planner {
+    const struct lam_graph *graph;
+    const struct lam_session_options *options;
+    struct lam_session_plan *plan;
+    bool *needs_grad; // by value
+};
+
+// Layers that a value has to wait for to become halves.
+enum { LAM_WORTH_HALVES = 3 };
+
+int lam_planner_backward_time(const struct lam_planner *p, int node);
+int lam_planner_end_time(const struct lam_planner *p); // of the caller
+
+// Adds a tenant that is alive from first to last; -1 for no bytes.
+int lam_planner_tenant(struct lam_planner *p, int64_t bytes, int first,
+                       int last);
+void lam_planner_extend(struct lam_planner *p, int tenant, int first, int last);
+// Room for a value to be widened to, at one time; -1: it is not kept as halves.
+int lam_planner_wide(struct lam_planner *p, int value, int now);
+
+// Whether backward of node i reads in[k], or the core after it.
+bool lam_planner_reads_back(const struct lam_planner *p, int i, int k);
+// Which gradients are needed; then who takes that of a relu that its layer does
+// not.
+void lam_planner_find_gradients(struct lam_planner *p);
+void lam_planner_find_gates(struct lam_planner *p);
+
+void lam_planner_values(struct lam_planner *p);
+// Of the inputs of node i; from the last node to the first.
+void lam_planner_backward(struct lam_planner *p, int i);
+
+#endif
