@@ -128,6 +128,42 @@ int lam_buffer_create(struct lam_queue *q, size_t bytes,
     return LAM_OK;
 }
 
+static int check_range(const struct lam_buffer *b, size_t offset, size_t bytes)
+{
+    if (bytes > b->bytes || offset > b->bytes - bytes)
+        return lam_fail(b->queue->ctx, LAM_ERUN,
+                        "%zu bytes at %zu are not within a buffer of %zu",
+                        bytes, offset, b->bytes);
+    return lam_queue_usable(b->queue);
+}
+
+int lam_buffer_part(struct lam_buffer *b, size_t offset, size_t bytes,
+                    struct lam_buffer **part)
+{
+    const cl_buffer_region region = {offset, bytes};
+    struct lam_queue *q = b->queue;
+    cl_int error;
+    const int err = check_range(b, offset, bytes);
+
+    *part = NULL;
+    if (err)
+        return err;
+    *part = calloc(1, sizeof(**part));
+    if (!*part)
+        return lam_fail(q->ctx, LAM_EMEMORY, "out of memory");
+    **part = (struct lam_buffer){.queue = q, .bytes = bytes, .is_part = true};
+    (*part)->cl =
+        clCreateSubBuffer(b->cl, CL_MEM_READ_WRITE,
+                          CL_BUFFER_CREATE_TYPE_REGION, &region, &error);
+    if (error) {
+        free(*part);
+        *part = NULL;
+        return lam_fail_cl(q, error, "clCreateSubBuffer", "a part of a buffer");
+    }
+    q->n_buffers++;
+    return LAM_OK;
+}
+
 void lam_buffer_destroy(struct lam_buffer *b)
 {
     if (!b)
@@ -139,7 +175,8 @@ void lam_buffer_destroy(struct lam_buffer *b)
         clReleaseMemObject(b->cl);
     lam_guard_close(&b->guard);
     b->queue->n_buffers--;
-    b->queue->allocated -= b->bytes;
+    if (!b->is_part)
+        b->queue->allocated -= b->bytes;
     free(b);
 }
 
@@ -161,15 +198,6 @@ size_t lam_queue_peak(const struct lam_queue *q)
 int lam_queue_live_buffers(const struct lam_queue *q)
 {
     return q->n_buffers;
-}
-
-static int check_range(const struct lam_buffer *b, size_t offset, size_t bytes)
-{
-    if (bytes > b->bytes || offset > b->bytes - bytes)
-        return lam_fail(b->queue->ctx, LAM_ERUN,
-                        "%zu bytes at %zu are not within a buffer of %zu",
-                        bytes, offset, b->bytes);
-    return lam_queue_usable(b->queue);
 }
 
 int lam_buffer_write(struct lam_buffer *b, size_t offset, size_t bytes,
@@ -293,7 +321,7 @@ int lam_buffer_intact(struct lam_buffer *b, const char *what)
     uint32_t tail[LAM_CANARY_BYTES / 4], wanted[LAM_CANARY_BYTES / 4];
     int err;
 
-    if (!b->queue->canary)
+    if (!b->queue->canary || b->is_part)
         return LAM_OK;
     err = lam_queue_usable(b->queue);
     if (!err)

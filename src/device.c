@@ -96,6 +96,7 @@ static void fill_row(cl_platform_id platform, cl_device_id d, int index,
         .max_alloc_bytes =
             (int64_t)get_long(&asked, CL_DEVICE_MAX_MEM_ALLOC_SIZE),
         .global_bytes = (int64_t)get_long(&asked, CL_DEVICE_GLOBAL_MEM_SIZE)};
+    row->part_bytes = get_int(&asked, CL_DEVICE_MEM_BASE_ADDR_ALIGN) / 8;
     if (!get_int(&asked, CL_DEVICE_AVAILABLE))
         snprintf(row->problem, sizeof(row->problem), "is not available");
     else if (!get_int(&asked, CL_DEVICE_COMPILER_AVAILABLE))

@@ -17,7 +17,8 @@ struct lam_device_row {
     int index; // what --device takes
     char name[128], platform[128], vendor[128], driver[160], version[160];
     struct lam_device info;
-    char problem[160]; // why it cannot be used, "" if it can
+    char problem[160];  // why it cannot be used, "" if it can
+    int64_t part_bytes; // parts of buffers start at multiples of it
 };
 
 // Lists all devices of all platforms; *n rows, freed by the caller with free().
@@ -66,6 +67,11 @@ int lam_queue_finish(struct lam_queue *queue);
 // A buffer of at least bytes (> 0). LAM_EMEMORY if the device cannot hold it.
 int lam_buffer_create(struct lam_queue *queue, size_t bytes,
                       struct lam_buffer **buffer);
+// A part of a buffer that is no part itself, as a buffer; offset is a multiple
+// of the device's part_bytes. It takes no memory, has no canary, and must be
+// destroyed before the buffer.
+int lam_buffer_part(struct lam_buffer *buffer, size_t offset, size_t bytes,
+                    struct lam_buffer **part);
 void lam_buffer_destroy(struct lam_buffer *buffer); // NULL is fine
 size_t lam_buffer_bytes(const struct lam_buffer *buffer);
 size_t lam_queue_allocated(const struct lam_queue *queue); // bytes now
@@ -104,6 +110,8 @@ int lam_buffer_intact(struct lam_buffer *buffer, const char *what);
 int lam_host_init(struct lam_host *host, struct lam_context *ctx,
                   struct lam_queue *queue, int real);
 void lam_host_finish(struct lam_host *host);
+// part_bytes of the host's device; without one, what every device known takes.
+int64_t lam_host_part_bytes(const struct lam_host *host);
 // `sharing` ranks, one behind the other, take statistics together from now on:
 // before a graph is made with the host. ranks NULL: none is asked, all are
 // thought to have the images of this one.

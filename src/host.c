@@ -186,6 +186,14 @@ int lam_host_init(struct lam_host *host, struct lam_context *ctx,
     return LAM_OK;
 }
 
+int64_t lam_host_part_bytes(const struct lam_host *host)
+{
+    enum { KNOWN = 512 };
+    const struct host_data *data = host->data;
+
+    return data->queue ? data->queue->row.part_bytes : KNOWN;
+}
+
 void lam_host_finish(struct lam_host *host)
 {
     struct host_data *data = host->data;

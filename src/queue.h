@@ -55,6 +55,7 @@ struct lam_buffer {
     size_t bytes;
     struct lam_guard guard;
     uint32_t serial; // what is behind it, see canary_of
+    bool is_part;    // of another buffer, whose memory it is
 };
 
 struct lam_queue {

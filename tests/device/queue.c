@@ -117,6 +117,52 @@ static void check_buffers(void)
     lam_queue_close(q);
 }
 
+static void check_parts(void)
+{
+    const struct lam_queue_options options = {.poison = true, .canary = true};
+    struct lam_buffer *whole = NULL, *part = NULL, *none = NULL;
+    struct lam_queue *q = NULL;
+    unsigned char *back;
+    size_t start, n_right = 0;
+
+    CHECK_INT(lam_queue_open(&ctx, &options, &q), LAM_OK);
+    if (!q)
+        return;
+    start = (size_t)lam_queue_device(q)->part_bytes;
+    CHECK(start > 0);
+    back = calloc(3, start);
+    CHECK_INT(lam_buffer_create(q, 3 * start, &whole), LAM_OK);
+    CHECK_INT(lam_buffer_part(whole, start, start, &part), LAM_OK);
+    CHECK_INT(lam_queue_live_buffers(q), 2);
+    CHECK_INT(lam_queue_allocated(q), (long long)(3 * start));
+    CHECK_INT(lam_buffer_bytes(part), (long long)start);
+
+    CHECK_INT(lam_buffer_fill(whole, 1), LAM_OK);
+    CHECK_INT(lam_buffer_fill(part, 2), LAM_OK);
+    CHECK_INT(lam_buffer_read(whole, 0, 3 * start, back), LAM_OK);
+    for (size_t i = 0; i < 3 * start; i++)
+        n_right += back[i] == (i / start == 1 ? 2 : 1);
+    CHECK_INT(n_right, (long long)(3 * start));
+    CHECK_INT(lam_buffer_intact(part, "the part"), LAM_OK);
+    CHECK_INT(lam_buffer_intact(whole, "the whole"), LAM_OK);
+
+    CHECK_INT(lam_buffer_read(part, 1, start, back), LAM_ERUN);
+    lam_error_clear(&ctx);
+    CHECK_INT(lam_buffer_part(whole, start, 3 * start, &none), LAM_ERUN);
+    CHECK(none == NULL);
+    lam_error_clear(&ctx);
+    CHECK_INT(lam_buffer_part(whole, 1, start, &none), LAM_ERUN);
+    CHECK_HAS(ctx.error, "clCreateSubBuffer");
+    CHECK(none == NULL);
+    lam_error_clear(&ctx);
+    lam_buffer_destroy(part);
+    lam_buffer_destroy(whole);
+    CHECK_INT(lam_queue_live_buffers(q), 0);
+    CHECK_INT(lam_queue_allocated(q), 0);
+    lam_queue_close(q);
+    free(back);
+}
+
 // Runs a kernel that never ends; returns what the program should exit with.
 static int hang(void)
 {
@@ -196,5 +242,6 @@ int main(void)
     free(rows);
     check_choice();
     check_buffers();
+    check_parts();
     return check_done();
 }

@@ -210,6 +210,10 @@ CREATE(cl_mem, clCreateBuffer, BUFFERS,
        (cl_context c, cl_mem_flags flags, size_t size, void *from,
         cl_int *error),
        (c, flags, size, from, error))
+CREATE(cl_mem, clCreateSubBuffer, BUFFERS,
+       (cl_mem m, cl_mem_flags flags, cl_buffer_create_type type,
+        const void *region, cl_int *error),
+       (m, flags, type, region, error))
 CREATE(cl_program, clCreateProgramWithBinary, PROGRAMS,
        (cl_context c, cl_uint n, const cl_device_id *devices,
         const size_t *sizes, const unsigned char **binaries, cl_int *states,
@@ -335,6 +339,7 @@ clInitLayer(cl_uint n, const struct _cl_icd_dispatch *target, cl_uint *n_mine,
     TAKE(clCreateContext);
     TAKE(clCreateCommandQueue);
     TAKE(clCreateBuffer);
+    TAKE(clCreateSubBuffer);
     TAKE(clCreateProgramWithSource);
     TAKE(clCreateProgramWithBinary);
     TAKE(clCreateKernel);
