@@ -47,7 +47,7 @@ int lam_plan_slots(struct lam_tenant *tenants, int n, int64_t *slot_bytes)
         struct lam_tenant *tenant = &tenants[order[i].tenant];
 
         tenant->slot = -1;
-        if (tenant->bytes == 0)
+        if (tenant->bytes == 0 || tenant->host >= 0)
             continue;
         // Slots are made in falling size: the last free one fits best.
         for (int s = n_slots - 1; s >= 0 && tenant->slot < 0; s--)
@@ -58,6 +58,9 @@ int lam_plan_slots(struct lam_tenant *tenants, int n, int64_t *slot_bytes)
             slot_bytes[n_slots++] = tenant->bytes;
         }
     }
+    for (int i = 0; i < n; i++)
+        if (tenants[i].host >= 0)
+            tenants[i].slot = tenants[tenants[i].host].slot;
     free(order);
     return n_slots;
 }

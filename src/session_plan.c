@@ -44,8 +44,8 @@ int lam_planner_tenant(struct lam_planner *p, int64_t bytes, int first,
         first = -1;
         last = lam_planner_end_time(p);
     }
-    plan->tenants[plan->n_tenants] =
-        (struct lam_tenant){.bytes = bytes, .first = first, .last = last};
+    plan->tenants[plan->n_tenants] = (struct lam_tenant){
+        .bytes = bytes, .first = first, .last = last, .host = -1};
     return plan->n_tenants++;
 }
 

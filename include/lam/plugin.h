@@ -302,7 +302,11 @@ enum {
     LAM_GATED = 32,
     // It can be one of these others, for in[0], which backward reads: see
     // `gate`. For layers that cannot the core does it.
-    LAM_GATES = 64
+    LAM_GATES = 64,
+    // out[0] is the inputs one behind another in memory, to the last byte, and
+    // d_in[i] that part of d_out[0]: the core may have the inputs made there,
+    // and then leaves out `run` or `backward`. Only where that is all it does.
+    LAM_JOINS = 128
 };
 
 // What `shape` reads and fills in. The core sets n_in, in, training and zeroes

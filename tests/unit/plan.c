@@ -32,13 +32,22 @@ static void check_plan(struct lam_tenant *tenants, int n)
 
 int main(void)
 {
-    struct lam_tenant chain[] = {
-        {100, 0, 1, 0}, {100, 1, 2, 0}, {100, 2, 3, 0}, {40, 3, 4, 0}};
+    struct lam_tenant chain[] = {{100, 0, 1, 0, -1, 0},
+                                 {100, 1, 2, 0, -1, 0},
+                                 {100, 2, 3, 0, -1, 0},
+                                 {40, 3, 4, 0, -1, 0}};
+    // The second is a part of the last, which the first may follow.
+    struct lam_tenant part[] = {
+        {60, 3, 4, 0, -1, 0}, {40, 0, 1, 0, 2, 60}, {100, 0, 2, 0, -1, 0}};
     struct lam_tenant many[MAX];
     int64_t slots[MAX];
 
     CHECK_INT(lam_plan_slots(chain, 4, slots), 2);
     check_plan(chain, 4);
+    CHECK_INT(lam_plan_slots(part, 3, slots), 1);
+    CHECK_INT(slots[0], 100);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(part[i].slot, 0);
     for (uint64_t graph = 0; graph < 20; graph++) {
         for (int i = 0; i < MAX; i++) {
             const uint64_t at = 3 * (uint64_t)i;
@@ -47,7 +56,8 @@ int main(void)
             many[i] = (struct lam_tenant){
                 .bytes = (int64_t)(lam_rng_bits(graph, at + 1) % 1000),
                 .first = first,
-                .last = first + (int)(lam_rng_bits(graph, at + 2) % 10)};
+                .last = first + (int)(lam_rng_bits(graph, at + 2) % 10),
+                .host = -1};
         }
         check_plan(many, MAX);
     }
