@@ -35,6 +35,8 @@ static int concat_shape(const struct lam_layer *layer,
                                   (long long)shapes->in[0].dim[d]);
         shapes->out[0].dim[1] += x->dim[1];
     }
+    if (shapes->in[0].dim[0] == 1)
+        shapes->flags |= LAM_JOINS;
     return LAM_OK;
 }
 

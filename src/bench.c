@@ -139,6 +139,8 @@ int lam_bench_run(struct lam_graph **graph, struct lam_queue *queue, int loss,
 
     *bench = (struct lam_bench){.before_mib = lam_bench_peak_mib()};
     *session = NULL;
+    if (options->no_fuse)
+        wanted.joining = LAM_JOINING_NEVER;
     err = open_session(graph, queue, options, &wanted, session);
     if (err)
         return err;

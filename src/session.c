@@ -84,9 +84,11 @@ static int make_weights(struct lam_session *s)
     return err;
 }
 
-static struct lam_buffer *tenant_buffer(const struct lam_session *s, int tenant)
+struct lam_buffer *lam_session_tenant(const struct lam_session *s, int tenant)
 {
-    return tenant < 0 ? NULL : s->slots[s->plan->tenants[tenant].slot];
+    return tenant < 0         ? NULL
+           : s->parts[tenant] ? s->parts[tenant]
+                              : s->slots[s->plan->tenants[tenant].slot];
 }
 
 static struct lam_tensor bytes_tensor(struct lam_buffer *buffer, int64_t bytes)
@@ -107,31 +109,32 @@ static void bind_node(struct lam_session *s, int i)
         const struct lam_shape *shape = &graph->values[node->in[k]].shape;
 
         t->in[k].shape = t->d_in[k].shape = *shape;
-        t->in[k].buffer = tenant_buffer(s, s->plan->value[node->in[k]]);
+        t->in[k].buffer = lam_session_tenant(s, s->plan->value[node->in[k]]);
         t->kept[k] = t->in[k];
         if (s->plan->again[node->in[k]] >= 0)
-            t->kept[k].buffer = tenant_buffer(s, s->plan->again[node->in[k]]);
+            t->kept[k].buffer =
+                lam_session_tenant(s, s->plan->again[node->in[k]]);
         t->again_in[k] = t->in[k];
         if (np->wide_in[k] >= 0)
-            t->kept[k].buffer = tenant_buffer(s, np->wide_in[k]);
+            t->kept[k].buffer = lam_session_tenant(s, np->wide_in[k]);
         if (np->wide_again[k] >= 0)
-            t->again_in[k].buffer = tenant_buffer(s, np->wide_again[k]);
+            t->again_in[k].buffer = lam_session_tenant(s, np->wide_again[k]);
         if (np->wants[k])
-            t->d_in[k].buffer = tenant_buffer(
+            t->d_in[k].buffer = lam_session_tenant(
                 s, np->sum[k] >= 0          ? np->sum[k]
                    : np->first_grad[k] >= 0 ? np->first_grad[k]
                                             : s->plan->grad[node->in[k]]);
     }
     for (int k = 0; k < node->shapes.n_out; k++) {
         t->out[k].shape = t->d_out[k].shape = node->shapes.out[k];
-        t->out[k].buffer = tenant_buffer(s, s->plan->value[node->out[k]]);
-        t->d_out[k].buffer = tenant_buffer(s, s->plan->grad[node->out[k]]);
+        t->out[k].buffer = lam_session_tenant(s, s->plan->value[node->out[k]]);
+        t->d_out[k].buffer = lam_session_tenant(s, s->plan->grad[node->out[k]]);
         t->kept_out[k] = t->out[k];
         if (np->wide_out[k] >= 0)
-            t->kept_out[k].buffer = tenant_buffer(s, np->wide_out[k]);
+            t->kept_out[k].buffer = lam_session_tenant(s, np->wide_out[k]);
     }
     t->again = t->out[0];
-    t->again.buffer = tenant_buffer(s, s->plan->again[node->out[0]]);
+    t->again.buffer = lam_session_tenant(s, s->plan->again[node->out[0]]);
     for (int k = 0; k < node->shapes.n_weight; k++) {
         t->weight[k].shape = t->d_weight[k].shape =
             node->shapes.weight[k].shape;
@@ -143,7 +146,7 @@ static void bind_node(struct lam_session *s, int i)
     }
     for (int k = 0; k < node->shapes.n_aux; k++) {
         t->aux[k].shape = node->shapes.aux[k];
-        t->aux[k].buffer = tenant_buffer(s, np->aux[k]);
+        t->aux[k].buffer = lam_session_tenant(s, np->aux[k]);
     }
 }
 
@@ -153,7 +156,7 @@ struct lam_tensor lam_session_persist(const struct lam_session *s, int i,
     const struct lam_node_plan *np = &s->plan->nodes[i];
 
     return bytes_tensor(np->passing[pass] >= 0
-                            ? tenant_buffer(s, np->passing[pass])
+                            ? lam_session_tenant(s, np->passing[pass])
                             : s->tensors[i].persist[pass],
                         np->persist[pass]);
 }
@@ -180,7 +183,7 @@ void lam_session_io(struct lam_session *s, int i, int pass, struct lam_io *io)
                                                  ? ++s->weights_version
                                                  : s->weights_version};
     if (scratch >= 0)
-        io->scratch = bytes_tensor(tenant_buffer(s, scratch),
+        io->scratch = bytes_tensor(lam_session_tenant(s, scratch),
                                    s->plan->tenants[scratch].bytes);
     io->persist = lam_session_persist(s, i, pass);
     if (pass != LAM_PASS_RUN) {
@@ -222,6 +225,13 @@ static int make_buffers(struct lam_session *s)
 
     for (int i = 0; i < s->plan->memory.n_slots && !err; i++)
         err = buffer_make(s, s->plan->slots[i], &s->slots[i]);
+    for (int i = 0; i < s->plan->n_tenants && !err; i++) {
+        const struct lam_tenant *t = &s->plan->tenants[i];
+
+        if (t->host >= 0)
+            err = lam_buffer_part(s->slots[t->slot], (size_t)t->offset,
+                                  (size_t)t->bytes, &s->parts[i]);
+    }
     for (int i = 0; i < s->graph->n_nodes && !err; i++)
         for (int pass = 0; pass < LAM_N_PASSES && !err; pass++)
             if (s->plan->nodes[i].passing[pass] < 0)
@@ -301,9 +311,10 @@ int lam_session_create(struct lam_graph *graph, struct lam_queue *queue,
     if (err)
         goto fail;
     s->slots = calloc((size_t)s->plan->memory.n_slots + 1, sizeof(*s->slots));
+    s->parts = calloc((size_t)s->plan->n_tenants + 1, sizeof(*s->parts));
     s->weights = calloc((size_t)graph->n_weights + 1, sizeof(*s->weights));
     s->tensors = calloc((size_t)graph->n_nodes + 1, sizeof(*s->tensors));
-    if (!s->slots || !s->weights || !s->tensors) {
+    if (!s->slots || !s->parts || !s->weights || !s->tensors) {
         err = lam_fail(s->ctx, LAM_EMEMORY, "out of memory");
         goto fail;
     }
@@ -357,12 +368,15 @@ void lam_session_destroy(struct lam_session *s)
         for (int k = 0; k < LAM_MAX_SLOT; k++)
             lam_buffer_destroy(s->weights[i].slot[k]);
     }
+    for (int i = 0; s->parts && i < s->plan->n_tenants; i++)
+        lam_buffer_destroy(s->parts[i]);
     for (int i = 0; s->slots && i < s->plan->memory.n_slots; i++)
         lam_buffer_destroy(s->slots[i]);
     lam_buffer_destroy(s->strange);
     lam_session_plan_destroy(s->plan);
     free(s->optimizer.state);
     free(s->slots);
+    free(s->parts);
     free(s->weights);
     free(s->tensors);
     free(s);

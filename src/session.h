@@ -15,6 +15,14 @@ struct lam_memory {
     int64_t weights, weight_grads, optimizer, workspace;
     int64_t total, largest; // largest: one buffer
     int n_slots;
+    int n_joined, n_joined_backward; // layers with nothing to do: LAM_JOINS
+};
+
+// Whether layers that only join their inputs (LAM_JOINS) are left out.
+enum lam_joining {
+    LAM_JOINING_SAVES, // where that takes no more memory than their copies
+    LAM_JOINING_NEVER,
+    LAM_JOINING_ALWAYS
 };
 
 struct lam_session_options {
@@ -32,6 +40,7 @@ struct lam_session_options {
     bool gate_inputs;     // inputs count as made by a relu, see LAM_GATES
     bool keep_half;       // what waits in or for backward waits as halves
     bool loss_scale;      // lam_session_unscale is called; keep_half means it
+    int joining;          // enum lam_joining; never with keep_all
     const char *variants; // asked for, see variants.h; NULL: none
     const struct lam_tuning *tuning; // what was measured; NULL: nothing
 };

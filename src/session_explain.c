@@ -28,6 +28,20 @@ static void print_gemm(FILE *out, const struct lam_session *s)
                 t ? " ms, " : "", t ? t->others : "");
 }
 
+// A layer of which nothing remains to be done.
+static void print_joined(FILE *out, const char *name,
+                         const struct lam_node_plan *np)
+{
+    if (np->joins_run)
+        fprintf(out, "%-20s %-16s %-10s its inputs are made in its output\n",
+                name, "run", "nothing");
+    if (np->joins_backward)
+        fprintf(out,
+                "%-20s %-16s %-10s gradients of its inputs stay in that of "
+                "its output\n",
+                name, "backward data", "nothing");
+}
+
 char *lam_session_explain(const struct lam_session *s)
 {
     static const char *const passes[] = {"run", "backward data",
@@ -36,7 +50,8 @@ char *lam_session_explain(const struct lam_session *s)
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
-    for (int i = 0; out && i < s->graph->n_nodes; i++)
+    for (int i = 0; out && i < s->graph->n_nodes; i++) {
+        print_joined(out, s->graph->nodes[i].name, &s->plan->nodes[i]);
         for (int pass = 0; pass < LAM_N_PASSES; pass++) {
             const struct lam_node_plan *np = &s->plan->nodes[i];
             const struct lam_taken *t = &np->taken[pass];
@@ -47,6 +62,7 @@ char *lam_session_explain(const struct lam_session *s)
                     passes[pass], t->variant ? t->variant->name : "plain");
             print_reason(out, t);
         }
+    }
     if (out)
         print_gemm(out, s);
     if (out)

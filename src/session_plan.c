@@ -28,6 +28,11 @@ int lam_planner_backward_time(const struct lam_planner *p, int node)
     return 2 * p->graph->n_nodes - 1 - node;
 }
 
+static bool is_training(const struct lam_planner *p)
+{
+    return p->options->training && p->options->loss >= 0;
+}
+
 int lam_planner_end_time(const struct lam_planner *p)
 {
     return 2 * p->graph->n_nodes;
@@ -51,12 +56,29 @@ int lam_planner_tenant(struct lam_planner *p, int64_t bytes, int first,
 
 void lam_planner_extend(struct lam_planner *p, int tenant, int first, int last)
 {
-    struct lam_tenant *t = &p->plan->tenants[tenant];
+    for (int i = tenant; i >= 0; i = p->plan->tenants[i].host) {
+        struct lam_tenant *t = &p->plan->tenants[i];
 
-    if (first < t->first)
-        t->first = first;
-    if (last > t->last)
-        t->last = last;
+        if (first < t->first)
+            t->first = first;
+        if (last > t->last)
+            t->last = last;
+    }
+}
+
+int lam_planner_part(struct lam_planner *p, int whole, int64_t offset,
+                     int64_t bytes, int first, int last)
+{
+    const struct lam_tenant host = p->plan->tenants[whole];
+    int part = whole;
+
+    if (bytes < host.bytes) {
+        part = lam_planner_tenant(p, bytes, first, last);
+        p->plan->tenants[part].host = host.host < 0 ? whole : host.host;
+        p->plan->tenants[part].offset = host.offset + offset;
+    }
+    lam_planner_extend(p, part, first, last);
+    return part;
 }
 
 bool lam_planner_reads_back(const struct lam_planner *p, int i, int k)
@@ -150,7 +172,7 @@ static void count_memory(struct lam_planner *p, int n_slots)
     struct lam_memory *memory = &plan->memory;
     int n_slot_tensors = 0;
 
-    memory->n_slots = n_slots;
+    *memory = (struct lam_memory){.n_slots = n_slots};
     for (int i = 0; i < n_slots; i++) {
         memory->activations += plan->slots[i];
         memory->largest = max64(memory->largest, plan->slots[i]);
@@ -176,6 +198,10 @@ static void count_memory(struct lam_planner *p, int n_slots)
                 memory->largest =
                     max64(memory->largest, plan->nodes[i].persist[pass]);
             }
+    for (int i = 0; i < graph->n_nodes; i++) {
+        memory->n_joined += plan->nodes[i].joins_run;
+        memory->n_joined_backward += plan->nodes[i].joins_backward;
+    }
     if (p->options->training &&
         (p->options->keep_half || p->options->loss_scale))
         plan->n_strange = count_strange(graph);
@@ -185,9 +211,12 @@ static void count_memory(struct lam_planner *p, int n_slots)
                     memory->workspace;
 }
 
-static void clear_indices(struct lam_session_plan *plan,
-                          const struct lam_graph *graph)
+static void clear(struct lam_planner *p)
 {
+    struct lam_session_plan *plan = p->plan;
+    const struct lam_graph *graph = p->graph;
+
+    plan->n_tenants = 0;
     for (int i = 0; i < graph->n_values; i++)
         plan->value[i] = plan->grad[i] = plan->again[i] = plan->half[i] =
             plan->grad_half[i] = -1;
@@ -195,8 +224,11 @@ static void clear_indices(struct lam_session_plan *plan,
         struct lam_node_plan *np = &plan->nodes[i];
 
         np->run_scratch = np->backward_scratch = -1;
-        for (int pass = 0; pass < LAM_N_PASSES; pass++)
+        for (int pass = 0; pass < LAM_N_PASSES; pass++) {
             np->passing[pass] = -1;
+            np->persist[pass] = 0;
+        }
+        np->joins_run = np->joins_backward = false;
         for (int k = 0; k < LAM_MAX_AUX; k++)
             np->aux[k] = -1;
         for (int k = 0; k < LAM_MAX_IN; k++)
@@ -209,9 +241,57 @@ static void clear_indices(struct lam_session_plan *plan,
     }
 }
 
-int lam_session_plan_create(const struct lam_graph *graph,
-                            const struct lam_session_options *options,
-                            struct lam_session_plan **plan)
+// Gives everything its memory; false when out of memory.
+static bool lay_out(struct lam_planner *p, int joins)
+{
+    const struct lam_graph *graph = p->graph;
+    struct lam_session_plan *plan = p->plan;
+    const int loss = p->options->loss;
+    int n_slots;
+
+    p->joins = joins;
+    clear(p);
+    lam_planner_values(p);
+    if (is_training(p) && p->needs_grad[loss]) {
+        const struct lam_value *v = &graph->values[loss];
+
+        plan->grad[loss] = lam_planner_tenant(
+            p, (int64_t)lam_shape_bytes(&v->shape), graph->n_nodes,
+            v->producer < 0 ? lam_planner_end_time(p)
+                            : lam_planner_backward_time(p, v->producer));
+    }
+    for (int i = graph->n_nodes - 1; i >= 0; i--)
+        if (plan->nodes[i].runs_backward)
+            lam_planner_backward(p, i);
+    for (int i = 0; i < graph->n_nodes; i++)
+        plan_workspace(p, i);
+    n_slots = lam_plan_slots(plan->tenants, plan->n_tenants, plan->slots);
+    if (n_slots >= 0)
+        count_memory(p, n_slots);
+    return n_slots >= 0;
+}
+
+// Joins what takes no more memory than copies do: what lies in another tensor
+// keeps all of that for as long.
+static bool lay_out_best(struct lam_planner *p)
+{
+    static const int ways[] = {LAM_JOIN_VALUES | LAM_JOIN_GRADS,
+                               LAM_JOIN_VALUES, LAM_JOIN_GRADS, 0};
+    bool joins = false, done = lay_out(p, 0);
+    const int64_t copied = p->plan->memory.total;
+
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        joins |= lam_plan_can_join(p->graph, i, p->part_bytes);
+    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways) && joins && done; i++) {
+        done = lay_out(p, ways[i]);
+        joins = p->options->joining != LAM_JOINING_ALWAYS &&
+                p->plan->memory.total > copied;
+    }
+    return done;
+}
+
+static bool make_plan(struct lam_session_plan *plan,
+                      const struct lam_graph *graph)
 {
     const size_t n_values = (size_t)graph->n_values + 1;
     const size_t n_nodes = (size_t)graph->n_nodes + 1;
@@ -219,72 +299,70 @@ int lam_session_plan_create(const struct lam_graph *graph,
         6 * n_values +
         n_nodes * (2 + LAM_N_PASSES + LAM_MAX_AUX + 3 * LAM_MAX_IN +
                    LAM_MAX_OUT + LAM_MAX_WEIGHT);
+
+    plan->nodes = calloc(n_nodes, sizeof(*plan->nodes));
+    plan->value = calloc(n_values, sizeof(*plan->value));
+    plan->grad = calloc(n_values, sizeof(*plan->grad));
+    plan->again = calloc(n_values, sizeof(*plan->again));
+    plan->again_before = calloc(n_values, sizeof(*plan->again_before));
+    plan->half = calloc(n_values, sizeof(*plan->half));
+    plan->grad_half = calloc(n_values, sizeof(*plan->grad_half));
+    plan->grad_half_before = calloc(n_values, sizeof(*plan->grad_half_before));
+    plan->tenants = calloc(n_tenants, sizeof(*plan->tenants));
+    plan->slots = calloc(n_tenants, sizeof(*plan->slots));
+    return plan->nodes && plan->value && plan->grad && plan->again &&
+           plan->again_before && plan->half && plan->grad_half &&
+           plan->grad_half_before && plan->tenants && plan->slots;
+}
+
+// What is known before memory is laid out.
+static int prepare(struct lam_planner *p)
+{
+    const struct lam_graph *graph = p->graph;
+    const struct lam_session_options *options = p->options;
+    const size_t n_values = (size_t)graph->n_values + 1;
+    int err = LAM_OK;
+
+    p->needs_grad = calloc(2 * n_values, sizeof(*p->needs_grad));
+    p->last = calloc(n_values, sizeof(*p->last));
+    p->places = calloc(n_values, sizeof(*p->places));
+    if (!make_plan(p->plan, graph) || !p->needs_grad || !p->last || !p->places)
+        return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+    for (int i = 0; i < graph->n_nodes && !err; i++) {
+        err = lam_variants_take(graph, i, options->variants, options->tuning,
+                                p->plan->nodes[i].taken);
+        p->plan->nodes[i].runs[LAM_PASS_RUN] = true;
+    }
+    if (!err && is_training(p)) {
+        lam_planner_find_gradients(p);
+        lam_planner_find_gates(p);
+    }
+    return err;
+}
+
+int lam_session_plan_create(const struct lam_graph *graph,
+                            const struct lam_session_options *options,
+                            struct lam_session_plan **plan)
+{
     struct lam_planner p = {.graph = graph, .options = options};
-    const bool is_training = options->training && options->loss >= 0;
-    int n_slots = -1;
+    int err;
 
+    if (!options->keep_all && options->joining != LAM_JOINING_NEVER)
+        p.part_bytes = lam_host_part_bytes(graph->host);
     *plan = p.plan = calloc(1, sizeof(**plan));
-    p.needs_grad = calloc(2 * n_values, sizeof(*p.needs_grad));
-    if (!p.plan || !p.needs_grad)
-        goto fail;
-    p.plan->nodes = calloc(n_nodes, sizeof(*p.plan->nodes));
-    p.plan->value = calloc(n_values, sizeof(*p.plan->value));
-    p.plan->grad = calloc(n_values, sizeof(*p.plan->grad));
-    p.plan->again = calloc(n_values, sizeof(*p.plan->again));
-    p.plan->again_before = calloc(n_values, sizeof(*p.plan->again_before));
-    p.plan->half = calloc(n_values, sizeof(*p.plan->half));
-    p.plan->grad_half = calloc(n_values, sizeof(*p.plan->grad_half));
-    p.plan->grad_half_before =
-        calloc(n_values, sizeof(*p.plan->grad_half_before));
-    p.plan->tenants = calloc(n_tenants, sizeof(*p.plan->tenants));
-    p.plan->slots = calloc(n_tenants, sizeof(*p.plan->slots));
-    if (!p.plan->nodes || !p.plan->value || !p.plan->grad || !p.plan->again ||
-        !p.plan->again_before || !p.plan->half || !p.plan->grad_half ||
-        !p.plan->grad_half_before || !p.plan->tenants || !p.plan->slots)
-        goto fail;
-    clear_indices(p.plan, graph);
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const int err =
-            lam_variants_take(graph, i, options->variants, options->tuning,
-                              p.plan->nodes[i].taken);
-
-        p.plan->nodes[i].runs[LAM_PASS_RUN] = true;
-        if (err) {
-            free(p.needs_grad);
-            lam_session_plan_destroy(p.plan);
-            *plan = NULL;
-            return err;
-        }
-    }
-    if (is_training) {
-        lam_planner_find_gradients(&p);
-        lam_planner_find_gates(&p);
-    }
-    lam_planner_values(&p);
-    if (is_training && p.needs_grad[options->loss])
-        p.plan->grad[options->loss] = lam_planner_tenant(
-            &p, (int64_t)lam_shape_bytes(&graph->values[options->loss].shape),
-            graph->n_nodes,
-            graph->values[options->loss].producer < 0
-                ? lam_planner_end_time(&p)
-                : lam_planner_backward_time(
-                      &p, graph->values[options->loss].producer));
-    for (int i = graph->n_nodes - 1; i >= 0; i--)
-        if (p.plan->nodes[i].runs_backward)
-            lam_planner_backward(&p, i);
-    for (int i = 0; i < graph->n_nodes; i++)
-        plan_workspace(&p, i);
-    n_slots = lam_plan_slots(p.plan->tenants, p.plan->n_tenants, p.plan->slots);
-    if (n_slots < 0)
-        goto fail;
-    count_memory(&p, n_slots);
+    if (!p.plan)
+        return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+    err = prepare(&p);
+    if (!err && !lay_out_best(&p))
+        err = lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
     free(p.needs_grad);
-    return LAM_OK;
-fail:
-    free(p.needs_grad);
-    lam_session_plan_destroy(*plan);
-    *plan = NULL;
-    return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
+    free(p.last);
+    free(p.places);
+    if (err) {
+        lam_session_plan_destroy(p.plan);
+        *plan = NULL;
+    }
+    return err;
 }
 
 int lam_session_memory(const struct lam_graph *graph,

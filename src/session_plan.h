@@ -16,6 +16,8 @@ struct lam_node_plan {
     bool runs[LAM_N_PASSES];
     bool gates; // backward takes in[0]'s relu along, see LAM_GATES
     bool core_gates[LAM_MAX_IN]; // the core does so for in[i] after it
+    // Not called, for in lies in out[0], d_in in d_out[0], see LAM_JOINS.
+    bool joins_run, joins_backward;
     // Tenants, -1 where there is none.
     int aux[LAM_MAX_AUX], run_scratch, backward_scratch;
     int passing[LAM_N_PASSES]; // what would persist but for weights that change

@@ -119,7 +119,11 @@ void lam_planner_backward(struct lam_planner *p, int i)
     const struct lam_node *node = &graph->nodes[i];
     struct lam_node_plan *np = &plan->nodes[i];
     const int now = lam_planner_backward_time(p, i);
+    int64_t offset = 0;
 
+    np->joins_backward = p->joins & LAM_JOIN_GRADS &&
+                         plan->grad[node->out[0]] >= 0 &&
+                         lam_plan_can_join(graph, i, p->part_bytes);
     for (int k = 0; k < node->shapes.n_in; k++)
         if (lam_planner_reads_back(p, i, k))
             np->wide_in[k] = lam_planner_wide(p, node->in[k], now);
@@ -129,7 +133,7 @@ void lam_planner_backward(struct lam_planner *p, int i)
     for (int k = 0; k < node->shapes.n_in; k++) {
         const int value = node->in[k];
         const struct lam_value *v = &graph->values[value];
-        const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
+        const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape), at = offset;
         const int last = v->producer < 0
                              ? lam_planner_end_time(p)
                              : lam_planner_backward_time(p, v->producer);
@@ -139,17 +143,24 @@ void lam_planner_backward(struct lam_planner *p, int i)
         int source = -1,
             *made = waits ? &np->first_grad[k] : &plan->grad[value];
 
+        offset += bytes;
         if (!np->wants[k])
             continue;
         if (plan->grad[value] >= 0) {
-            np->sum[k] = lam_planner_tenant(p, bytes, now, now);
+            np->sum[k] = np->joins_backward
+                             ? lam_planner_part(p, plan->grad[node->out[0]], at,
+                                                bytes, now, now)
+                             : lam_planner_tenant(p, bytes, now, now);
             continue;
         }
         if (k == 0 && node->shapes.flags & LAM_BACKWARD_INPLACE &&
             !p->options->keep_all)
             source = plan->grad[node->out[0]];
-        if (source >= 0 && plan->tenants[source].last == now &&
-            plan->tenants[source].bytes == bytes) {
+        if (np->joins_backward) {
+            *made = lam_planner_part(p, plan->grad[node->out[0]], at, bytes,
+                                     now, waits ? now : last);
+        } else if (source >= 0 && plan->tenants[source].last == now &&
+                   plan->tenants[source].bytes == bytes) {
             *made = source;
             lam_planner_extend(p, source, now, waits ? now : last);
         } else {

@@ -2,6 +2,21 @@
 #include "session_planner.h"
 #include "shape.h"
 
+// Whether a layer that runs at a time, the last to read a tenant, may write
+// there: what lies in a part of it may still be read, and what is written would
+// go over what lies beside a part.
+static bool is_last_reader(const struct lam_planner *p, int tenant, int time)
+{
+    const struct lam_session_plan *plan = p->plan;
+
+    if (plan->tenants[tenant].last != time || plan->tenants[tenant].host >= 0)
+        return false;
+    for (int i = 0; i < plan->n_tenants; i++)
+        if (plan->tenants[i].host == tenant && plan->tenants[i].last >= time)
+            return false;
+    return true;
+}
+
 // Time of the last reader of a value, the caller included.
 static int value_last(const struct lam_planner *p, int value)
 {
@@ -89,42 +104,108 @@ static bool is_half(const struct lam_planner *p, int value)
            forward_last(p, value) < graph->n_nodes - LAM_WORTH_HALVES;
 }
 
+enum { WANTED = 0 }; // a tenant that will be there
+
+// What backward makes again or reads from halves, and until when each value is
+// read where it was made.
+static void find_kept(struct lam_planner *p)
+{
+    struct lam_session_plan *plan = p->plan;
+
+    for (int i = 0; i < p->graph->n_values; i++) {
+        if (is_made_again(p, i))
+            plan->again[i] = WANTED;
+        else if (is_half(p, i))
+            plan->half[i] = WANTED;
+        p->last[i] = plan->again[i] == WANTED || plan->half[i] == WANTED
+                         ? forward_last(p, i)
+                         : value_last(p, i);
+    }
+}
+
+// What a value is kept as for backward.
+static void plan_kept(struct lam_planner *p, int value)
+{
+    struct lam_session_plan *plan = p->plan;
+    const struct lam_value *v = &p->graph->values[value];
+    const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
+
+    if (plan->again[value] == WANTED) {
+        const struct lam_node *node = &p->graph->nodes[v->producer];
+        const int before = first_reader(p, value);
+        const int now = lam_planner_backward_time(p, before);
+
+        plan->again_before[value] = before;
+        plan->again[value] =
+            lam_planner_tenant(p, bytes, now, value_last(p, value));
+        for (int k = 0; k < node->shapes.n_in; k++)
+            plan->nodes[v->producer].wide_again[k] =
+                lam_planner_wide(p, node->in[k], now);
+    } else if (plan->half[value] == WANTED) {
+        plan->half[value] =
+            lam_planner_tenant(p, bytes / 2, v->producer, value_last(p, value));
+    }
+}
+
+static int value_tenant(struct lam_planner *p, int value)
+{
+    const struct lam_value *v = &p->graph->values[value];
+
+    return lam_planner_tenant(p, (int64_t)lam_shape_bytes(&v->shape),
+                              v->producer, p->last[value]);
+}
+
+// Values that lie in another one, the last ones first: a host is there then, or
+// lies in none.
+static void plan_joined(struct lam_planner *p)
+{
+    const struct lam_graph *graph = p->graph;
+    struct lam_session_plan *plan = p->plan;
+
+    lam_plan_joins(graph, p->last,
+                   p->joins & LAM_JOIN_VALUES ? p->part_bytes : 0, p->places);
+    for (int i = graph->n_values - 1; i >= 0; i--) {
+        const struct lam_value *v = &graph->values[i];
+        const int host = p->places[i].host;
+
+        if (host < 0)
+            continue;
+        if (plan->value[host] < 0)
+            plan->value[host] = value_tenant(p, host);
+        plan->value[i] = lam_planner_part(
+            p, plan->value[host], p->places[i].offset,
+            (int64_t)lam_shape_bytes(&v->shape), v->producer, p->last[i]);
+    }
+    for (int i = 0; i < graph->n_nodes; i++)
+        plan->nodes[i].joins_run = lam_plan_is_joined(graph, i, p->places);
+}
+
 void lam_planner_values(struct lam_planner *p)
 {
     const struct lam_graph *graph = p->graph;
     struct lam_session_plan *plan = p->plan;
 
+    find_kept(p);
+    plan_joined(p);
     for (int i = 0; i < graph->n_values; i++) {
         const struct lam_value *v = &graph->values[i];
-        const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape);
-        int last = value_last(p, i);
         const struct lam_node *node =
             v->producer < 0 ? NULL : &graph->nodes[v->producer];
         int source = -1;
 
-        if (is_made_again(p, i)) {
-            plan->again_before[i] = first_reader(p, i);
-            plan->again[i] = lam_planner_tenant(
-                p, bytes, lam_planner_backward_time(p, plan->again_before[i]),
-                last);
-            last = forward_last(p, i);
-            for (int k = 0; k < node->shapes.n_in; k++)
-                plan->nodes[v->producer].wide_again[k] = lam_planner_wide(
-                    p, node->in[k],
-                    lam_planner_backward_time(p, plan->again_before[i]));
-        } else if (is_half(p, i)) {
-            plan->half[i] = lam_planner_tenant(p, bytes / 2, v->producer, last);
-            last = forward_last(p, i);
-        }
+        plan_kept(p, i);
+        if (plan->value[i] >= 0)
+            continue;
         if (node && v->output == 0 && node->shapes.flags & LAM_RUN_INPLACE &&
             !p->options->keep_all)
             source = plan->value[node->in[0]];
-        if (source >= 0 && plan->tenants[source].last == v->producer &&
-            plan->tenants[source].bytes == bytes) {
+        if (source >= 0 && is_last_reader(p, source, v->producer) &&
+            plan->tenants[source].bytes ==
+                (int64_t)lam_shape_bytes(&v->shape)) {
             plan->value[i] = source;
-            lam_planner_extend(p, source, v->producer, last);
-            continue;
+            lam_planner_extend(p, source, v->producer, p->last[i]);
+        } else {
+            plan->value[i] = value_tenant(p, i);
         }
-        plan->value[i] = lam_planner_tenant(p, bytes, v->producer, last);
     }
 }

@@ -3,13 +3,21 @@
 #ifndef LAM_SESSION_PLANNER_H
 #define LAM_SESSION_PLANNER_H
 
+#include "plan_joins.h"
 #include "session_plan.h"
+
+// What layers that only join their inputs need not copy.
+enum { LAM_JOIN_VALUES = 1, LAM_JOIN_GRADS = 2 };
 
 struct lam_planner {
     const struct lam_graph *graph;
     const struct lam_session_options *options;
     struct lam_session_plan *plan;
-    bool *needs_grad; // by value
+    bool *needs_grad;         // by value
+    int *last;                // by value: its last reader where it was made
+    struct lam_place *places; // by value
+    int joins;                // LAM_JOIN_VALUES, LAM_JOIN_GRADS
+    int64_t part_bytes;       // of the device; 0: nothing is joined
 };
 
 // Layers that a value has to wait for to become halves.
@@ -21,6 +29,10 @@ int lam_planner_end_time(const struct lam_planner *p); // of the caller
 // Adds a tenant that is alive from first to last; -1 for no bytes.
 int lam_planner_tenant(struct lam_planner *p, int64_t bytes, int first,
                        int last);
+// One that is a part of another, or that itself where it is as large.
+int lam_planner_part(struct lam_planner *p, int whole, int64_t offset,
+                     int64_t bytes, int first, int last);
+// Alive from first to last too, and so is that of which it is a part.
 void lam_planner_extend(struct lam_planner *p, int tenant, int first, int last);
 // Room for a value to be widened to, at one time; -1: it is not kept as halves.
 int lam_planner_wide(struct lam_planner *p, int value, int now);

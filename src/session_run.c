@@ -10,8 +10,7 @@
 int lam_session_write(struct lam_session *s, int value, const void *src)
 {
     const struct lam_value *v = &s->graph->values[value];
-    struct lam_buffer *buffer =
-        s->slots[s->plan->tenants[s->plan->value[value]].slot];
+    struct lam_buffer *buffer = lam_session_tenant(s, s->plan->value[value]);
 
     return lam_buffer_write(buffer, 0, lam_shape_bytes(&v->shape), src);
 }
@@ -19,8 +18,7 @@ int lam_session_write(struct lam_session *s, int value, const void *src)
 int lam_session_read(struct lam_session *s, int value, void *dst)
 {
     const struct lam_value *v = &s->graph->values[value];
-    struct lam_buffer *buffer =
-        s->slots[s->plan->tenants[s->plan->value[value]].slot];
+    struct lam_buffer *buffer = lam_session_tenant(s, s->plan->value[value]);
 
     if (!v->is_output && value != s->options.loss && !s->options.keep_all)
         return lam_fail(s->ctx, LAM_EUSAGE,
@@ -30,9 +28,7 @@ int lam_session_read(struct lam_session *s, int value, void *dst)
 
 static struct lam_buffer *grad_buffer(const struct lam_session *s, int value)
 {
-    const int tenant = s->plan->grad[value];
-
-    return tenant < 0 ? NULL : s->slots[s->plan->tenants[tenant].slot];
+    return lam_session_tenant(s, s->plan->grad[value]);
 }
 
 int lam_session_read_grad(struct lam_session *s, int value, void *dst)
@@ -96,8 +92,7 @@ static const double largest_half = 65504.0;
 static int narrow(struct lam_session *s, int tenant,
                   const struct lam_tensor *wide, double most)
 {
-    const struct lam_tensor halves = {
-        .buffer = s->slots[s->plan->tenants[tenant].slot]};
+    const struct lam_tensor halves = {.buffer = lam_session_tenant(s, tenant)};
     struct lam_arg args[5] = {LAM_ARG_TENSOR(&halves), LAM_ARG_TENSOR(wide),
                               LAM_ARG_REAL(most)};
 
@@ -109,8 +104,7 @@ static int narrow(struct lam_session *s, int tenant,
 static int widen(struct lam_session *s, int tenant,
                  const struct lam_tensor *wide)
 {
-    const struct lam_tensor halves = {
-        .buffer = s->slots[s->plan->tenants[tenant].slot]};
+    const struct lam_tensor halves = {.buffer = lam_session_tenant(s, tenant)};
     struct lam_arg args[4] = {LAM_ARG_TENSOR(wide), LAM_ARG_TENSOR(&halves)};
 
     return lam_session_launch(s, s->widen, args, 2,
@@ -121,11 +115,12 @@ static int run_node(struct lam_session *s, int i, uint64_t seed)
 {
     const struct lam_node *node = &s->graph->nodes[i];
     struct lam_io io;
-    int err;
+    int err = LAM_OK;
 
     lam_session_io(s, i, LAM_PASS_RUN, &io);
     io.seed = lam_rng_hash(seed, node->name);
-    err = call_run(s, i, &io, "run");
+    if (!s->plan->nodes[i].joins_run)
+        err = call_run(s, i, &io, "run");
     for (int k = 0; k < node->shapes.n_out && !err; k++)
         if (s->plan->half[node->out[k]] >= 0)
             err = narrow(s, s->plan->half[node->out[k]], &s->tensors[i].out[k],
@@ -308,7 +303,7 @@ static int backward_node(struct lam_session *s, int i, bool first)
     struct node_tensors *t = &s->tensors[i];
     struct lam_tensor d_weight[LAM_MAX_WEIGHT];
     struct lam_io io;
-    int err;
+    int err = LAM_OK;
 
     lam_session_io(s, i, LAM_PASS_BACKWARD_DATA, &io);
     io.seed = lam_rng_hash(s->seed, node->name);
@@ -316,9 +311,9 @@ static int backward_node(struct lam_session *s, int i, bool first)
     io.d_weight = d_weight;
     for (int k = 0; k < io.n_weight && !first; k++)
         if (d_weight[k].buffer && np->weight_sum[k] >= 0)
-            d_weight[k].buffer =
-                s->slots[s->plan->tenants[np->weight_sum[k]].slot];
-    err = call_backward(s, i, &io);
+            d_weight[k].buffer = lam_session_tenant(s, np->weight_sum[k]);
+    if (!np->joins_backward)
+        err = call_backward(s, i, &io);
     lam_queue_layer(s->queue, NULL, NULL);
     for (int k = 0; k < io.n_weight && !err && !first; k++)
         if (d_weight[k].buffer != t->d_weight[k].buffer)
@@ -347,8 +342,8 @@ static int gate_loss(struct lam_session *s)
     const int value = s->options.loss;
     const struct lam_shape *shape = &s->graph->values[value].shape;
     const struct lam_tensor grad = {*shape, grad_buffer(s, value)};
-    const struct lam_tensor x = {
-        *shape, s->slots[s->plan->tenants[s->plan->value[value]].slot]};
+    const struct lam_tensor x = {*shape,
+                                 lam_session_tenant(s, s->plan->value[value])};
 
     return gate(s, &grad, &x);
 }
@@ -429,7 +424,7 @@ int lam_session_blame(struct lam_session *s, uint64_t seed)
 
     for (int i = 0; i < graph->n_values && !err; i++)
         if (graph->values[i].producer < 0)
-            err = look(s, s->slots[s->plan->tenants[s->plan->value[i]].slot],
+            err = look(s, lam_session_tenant(s, s->plan->value[i]),
                        &graph->values[i].shape, "input", graph->values[i].name);
     if (!err)
         err = lam_session_blame_weights(s);

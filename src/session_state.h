@@ -30,6 +30,7 @@ struct lam_session {
     struct lam_session_options options;
     struct lam_session_plan *plan;
     struct lam_buffer **slots;      // by slot of the plan
+    struct lam_buffer **parts;      // by tenant; NULL: it has its slot
     struct weight_buffers *weights; // by weight of the graph
     struct node_tensors *tensors;   // by node
     int n_slots;                    // of the optimiser
@@ -43,6 +44,9 @@ struct lam_session {
     void *ready_data;
 };
 
+// Where a tenant of the plan lies; NULL for -1, none.
+struct lam_buffer *lam_session_tenant(const struct lam_session *session,
+                                      int tenant);
 // The io of a node for a pass, but for the seed. What variants kept is taken
 // for outdated by each where it shares memory.
 void lam_session_io(struct lam_session *session, int node, int pass,

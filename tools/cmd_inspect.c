@@ -140,6 +140,10 @@ static int print_memory(struct lam_json *json, const struct blueprint *b,
            batch, (double)m.total / 0x1p20, (double)m.activations / 0x1p20,
            m.n_slots, (double)m.weights / 0x1p20,
            (double)m.weight_grads / 0x1p20, (double)m.optimizer / 0x1p20);
+    if (m.n_joined || m.n_joined_backward)
+        printf("  layers without work: %d have their inputs made in their "
+               "output, %d their\n  gradients\n",
+               m.n_joined, m.n_joined_backward);
     return LAM_OK;
 }
 

@@ -29,6 +29,8 @@ layers:
   - {name: conv, type: conv2d, filters: 2, kernel: 3}
   - {name: norm, type: batchnorm}
   - {name: act, type: relu}
+  - {name: side, type: conv2d, filters: 2, kernel: 1, from: image}
+  - {name: both, type: concat, from: [act, side]}
   - {name: out, type: conv2d, filters: 1, kernel: 1}
 outputs: [out]
 loss: {type: sigmoid_ce, from: out}

@@ -1,0 +1,379 @@
+// Networks whose concat has nothing to do, for its inputs are made in its
+// output: they compute the bits that they compute with copies, in inference and
+// through steps of training.
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "fuse.h"
+#include "halves.h"
+#include "model.h"
+#include "rng.h"
+#include "session.h"
+#include "shape.h"
+
+enum { MAX = 1 << 15, STEPS = 2 };
+
+// Norms, whose relu is made again for backward.
+static const char norms[] =
+    "  - {name: a, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: an, type: batchnorm}\n"
+    "  - {name: ar, type: relu}\n"
+    "  - {name: p, type: maxpool, kernel: 2}\n"
+    "  - {name: b, type: conv2d, filters: 6, kernel: 3}\n"
+    "  - {name: bn, type: batchnorm}\n"
+    "  - {name: br, type: relu}\n"
+    "  - {name: up, type: conv_transpose2d, filters: 4, kernel: 2, stride: 2}\n"
+    "  - {name: cat, type: concat, from: [up, ar]}\n"
+    "  - {name: d, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: dn, type: batchnorm}\n"
+    "  - {name: dr, type: relu}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+// Relus whose gradient convolutions take along, two levels.
+static const char relus[] =
+    "  - {name: a, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: ar, type: relu}\n"
+    "  - {name: p1, type: maxpool, kernel: 2}\n"
+    "  - {name: b, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: br, type: relu}\n"
+    "  - {name: p2, type: maxpool, kernel: 2}\n"
+    "  - {name: e, type: conv2d, filters: 8, kernel: 3}\n"
+    "  - {name: er, type: relu}\n"
+    "  - {name: up2, type: conv_transpose2d, filters: 6, kernel: 2, "
+    "stride: 2}\n"
+    "  - {name: ur, type: relu}\n"
+    "  - {name: cat2, type: concat, from: [ur, br]}\n"
+    "  - {name: d, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: dr, type: relu}\n"
+    "  - {name: up1, type: conv_transpose2d, filters: 4, kernel: 2, "
+    "stride: 2}\n"
+    "  - {name: cat1, type: concat, from: [up1, ar]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+// One in the other, with layers before that work in place.
+static const char nested[] =
+    "  - {name: a, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: at, type: tanh}\n"
+    "  - {name: b, type: conv2d, filters: 4, kernel: 3, from: image}\n"
+    "  - {name: one, type: concat, from: [at, b]}\n"
+    "  - {name: d, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: dd, type: dropout}\n"
+    "  - {name: dt, type: tanh}\n"
+    "  - {name: two, type: concat, from: [dt, one]}\n"
+    "  - {name: e, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: three, type: concat, from: [e, two]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+// Both `one` and `two` read b. The second has it, so the first copies.
+static const char shared[] =
+    "  - {name: a, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: b, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: one, type: concat, from: [a, b]}\n"
+    "  - {name: d, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: two, type: concat, from: [d, b]}\n"
+    "  - {name: e, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: three, type: concat, from: [one, e]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+// The graph's input, which has no host (as halves it is cast, and has), and
+// outputs, which may have one.
+static const char ends[] =
+    "  - {name: a, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: one, type: concat, from: [image, a]}\n"
+    "  - {name: b, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: two, type: concat, from: [b, a]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [a, two, c]\n";
+
+// t1 may not work in place, for a is read later; t2 may.
+static const char written[] =
+    "  - {name: a, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: b, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: one, type: concat, from: [b, a]}\n"
+    "  - {name: t1, type: tanh}\n"
+    "  - {name: d, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: sum, type: add, from: [d, a]}\n"
+    "  - {name: e, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: two, type: concat, from: [sum, e]}\n"
+    "  - {name: t2, type: tanh}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+// t, the last reader of a, may not work in place: `one` is read later.
+static const char beside[] =
+    "  - {name: a, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: b, type: conv2d, filters: 2, kernel: 3, from: image}\n"
+    "  - {name: one, type: concat, from: [b, a]}\n"
+    "  - {name: t, type: tanh, from: a}\n"
+    "  - {name: d, type: conv2d, filters: 2, kernel: 3, from: one}\n"
+    "  - {name: e, type: conv2d, filters: 2, kernel: 3, from: t}\n"
+    "  - {name: f, type: add, from: [d, e]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+// Nor d, which reads a with all of `one`.
+static const char within[] =
+    "  - {name: a, type: conv2d, filters: 1, kernel: 3}\n"
+    "  - {name: b, type: conv2d, filters: 3, kernel: 3, from: image}\n"
+    "  - {name: one, type: concat, from: [a, b]}\n"
+    "  - {name: d, type: mul, from: [one, a]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+// The same input twice; an input alone.
+static const char twice[] =
+    "  - {name: a, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: one, type: concat, from: [a, a]}\n"
+    "  - {name: b, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: two, type: concat, from: [b]}\n"
+    "  - {name: t, type: tanh}\n"
+    "  - {name: d, type: conv2d, filters: 2, kernel: 3}\n"
+    "  - {name: sum, type: concat, from: [d, a, d]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+static const struct {
+    const char *name, *layers;
+    int training, inference, backward; // layers that are joined
+} cases[] = {
+    {"norms", norms, 1, 1, 1},   {"relus", relus, 2, 2, 2},
+    {"nested", nested, 3, 3, 3}, {"shared", shared, 2, 2, 3},
+    {"ends", ends, 1, 1, 2},     {"written", written, 2, 2, 2},
+    {"beside", beside, 1, 1, 1}, {"within", within, 1, 1, 1},
+    {"twice", twice, 1, 1, 3},
+};
+
+struct place { // where all runs happen
+    struct lam_context ctx;
+    struct lam_registry *registry;
+    struct lam_queue *queue;
+    struct lam_host host;
+};
+
+struct run {
+    bool training, keep_all;
+    enum { FLOATS, KEEPS_HALF, STORES_HALF } numbers;
+    int joining;
+    float record[MAX]; // all that it computed
+    int n;
+    struct lam_memory memory;
+};
+
+// With one, what layers make of weights shares memory with values.
+static int micro_batches(const struct run *r)
+{
+    return r->numbers == STORES_HALF ? 1 : 2;
+}
+
+static int fill_input(struct lam_session *s, const struct lam_graph *graph,
+                      uint64_t seed)
+{
+    static float values[MAX];
+
+    for (int i = 0; i < MAX; i++)
+        values[i] = (float)lam_rng_normal(seed, (uint64_t)i);
+    return lam_session_write(s, lam_graph_find(graph, "image"), values);
+}
+
+static float *room(struct run *r, const struct lam_shape *shape)
+{
+    float *values = r->record + r->n;
+
+    r->n += (int)lam_shape_elements(shape);
+    if (r->n > MAX)
+        abort();
+    return values;
+}
+
+static int record_outputs(struct run *r, struct lam_session *s,
+                          const struct lam_graph *graph)
+{
+    int err = LAM_OK;
+
+    for (int i = 0; i < graph->n_values && !err; i++)
+        if (graph->values[i].is_output)
+            err = lam_session_read(s, i, room(r, &graph->values[i].shape));
+    return err;
+}
+
+// One update; gradients of the image are kept as well.
+static int step(struct run *r, struct lam_session *s,
+                const struct lam_graph *graph, int t)
+{
+    static float ones[MAX];
+    const int image = lam_graph_find(graph, "image");
+    int err = LAM_OK;
+
+    for (int i = 0; i < MAX; i++)
+        ones[i] = (float)(i % 3) - 0.75f;
+    for (int m = 0; m < micro_batches(r) && !err; m++) {
+        err = fill_input(s, graph, (uint64_t)(10 * t + m));
+        if (!err)
+            err = lam_session_forward(s, (uint64_t)t);
+        if (!err)
+            err = record_outputs(r, s, graph);
+        if (!err)
+            err = lam_session_write_grad(s, ones);
+        if (!err)
+            err = lam_session_backward(s, 1.0, m == 0);
+        if (!err)
+            err = lam_session_read_grad(s, image,
+                                        room(r, &graph->values[image].shape));
+    }
+    return err ? err : lam_session_step(s, t, 1e-3);
+}
+
+static int train(struct run *r, struct lam_session *s,
+                 const struct lam_graph *graph)
+{
+    int err = LAM_OK;
+
+    for (int t = 1; t <= STEPS && !err; t++)
+        err = step(r, s, graph, t);
+    for (int i = 0; i < graph->n_weights && !err; i++)
+        err = lam_session_weight_read(s, i,
+                                      room(r, &graph->weights[i].spec.shape));
+    return err;
+}
+
+static int infer(struct run *r, struct lam_session *s,
+                 const struct lam_graph *graph)
+{
+    int err = LAM_OK;
+
+    for (uint64_t seed = 1; seed <= STEPS && !err; seed++) {
+        err = fill_input(s, graph, seed);
+        if (!err)
+            err = lam_session_forward(s, seed);
+        if (!err)
+            err = record_outputs(r, s, graph);
+    }
+    return err;
+}
+
+static int run(struct place *p, const char *layers, struct run *r)
+{
+    static const double config[64]; // plain steps
+    char text[4096];
+    struct lam_model *model;
+    struct lam_graph *graph = NULL;
+    struct lam_session *s = NULL;
+    struct lam_session_options options = {
+        .training = r->training,
+        .loss = -1,
+        .micro_batches = micro_batches(r),
+        .want_input_grad = true,
+        .keep_all = r->keep_all,
+        .keep_half = r->numbers == KEEPS_HALF,
+        .joining = r->joining,
+        .optimizer = lam_registry_optimizer(p->registry, "sgd"),
+        .optimizer_config = config};
+    int err;
+
+    snprintf(text, sizeof(text),
+             "format: 1\nname: test\ninputs:\n  image: [N, 2, 16, 16]\n"
+             "layers:\n%s",
+             layers);
+    err = lam_model_parse(&p->ctx, "text", text, strlen(text), NULL, 0, &model);
+    if (!err)
+        err = lam_graph_create(&p->ctx, p->registry, &p->host, r->training,
+                               &graph);
+    if (!err)
+        err = lam_model_build(model, graph, 1);
+    if (!err && r->training)
+        options.loss = lam_graph_find(graph, "c");
+    if (!err)
+        err = lam_graph_fuse(&graph, r->training ? &options.loss : NULL,
+                             r->training);
+    if (!err && r->numbers == STORES_HALF)
+        err = lam_graph_halves(&graph, &options.loss, 1);
+    if (!err)
+        err = lam_session_create(graph, p->queue, &options, &s);
+    if (!err)
+        err = lam_session_init(s, 3);
+    if (!err)
+        err = r->training ? train(r, s, graph) : infer(r, s, graph);
+    if (!err)
+        err = lam_session_intact(s);
+    if (!err)
+        r->memory = *lam_session_plan(s);
+    lam_session_destroy(s);
+    lam_graph_destroy(graph);
+    lam_model_destroy(model);
+    CHECK_INT(err, LAM_OK);
+    CHECK_INT(lam_queue_live_buffers(p->queue), 0);
+    return err;
+}
+
+static void check_equal(const char *name, const struct run *a,
+                        const struct run *b)
+{
+    int apart = a->n == b->n ? -1 : 0;
+
+    for (int i = 0; i < a->n && apart < 0; i++)
+        if (!check_same(&a->record[i], &b->record[i], sizeof(float)))
+            apart = i;
+    if (apart >= 0)
+        printf("%s: %s (%d), joined %d: number %d of %d is %g, was %g\n", name,
+               b->training ? "training" : "inference", (int)b->numbers,
+               b->joining, apart, a->n, (double)b->record[apart],
+               (double)a->record[apart]);
+    CHECK(apart < 0);
+}
+
+static void check_case(struct place *p, int i, bool training, int numbers)
+{
+    static struct run copied, joined, saving;
+    const struct run start = {.training = training, .numbers = numbers};
+
+    copied = joined = saving = start;
+    copied.joining = LAM_JOINING_NEVER;
+    copied.keep_all = numbers == FLOATS;
+    joined.joining = LAM_JOINING_ALWAYS;
+    if (run(p, cases[i].layers, &copied) || run(p, cases[i].layers, &joined) ||
+        run(p, cases[i].layers, &saving)) {
+        printf("%s: %s\n", cases[i].name, p->ctx.error);
+        return;
+    }
+    CHECK_INT(copied.memory.n_joined, 0);
+    CHECK_INT(copied.memory.n_joined_backward, 0);
+    if (numbers == STORES_HALF)
+        CHECK(joined.memory.n_joined >= cases[i].training);
+    else
+        CHECK_INT(joined.memory.n_joined,
+                  training ? cases[i].training : cases[i].inference);
+    CHECK_INT(joined.memory.n_joined_backward,
+              training ? cases[i].backward : 0);
+    CHECK(saving.memory.total <= copied.memory.total);
+    check_equal(cases[i].name, &copied, &joined);
+    check_equal(cases[i].name, &copied, &saving);
+}
+
+int main(void)
+{
+    static struct place p;
+    const struct lam_queue_options options = {.poison = true, .canary = true};
+
+    if (lam_queue_open(&p.ctx, &options, &p.queue)) {
+        printf("%s\n", p.ctx.error);
+        return getenv("LAMINA_REQUIRE_DEVICE") ? 1 : 77;
+    }
+    p.registry = lam_registry_create(&p.ctx);
+    CHECK_INT(lam_registry_load_default(p.registry), LAM_OK);
+    CHECK_INT(lam_host_init(&p.host, &p.ctx, p.queue, LAM_F32), LAM_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        check_case(&p, (int)i, true, FLOATS);
+        check_case(&p, (int)i, true, KEEPS_HALF);
+        check_case(&p, (int)i, true, STORES_HALF);
+        check_case(&p, (int)i, false, FLOATS);
+    }
+    lam_host_finish(&p.host);
+    lam_queue_close(p.queue);
+    lam_registry_destroy(p.registry);
+    return check_done();
+}
