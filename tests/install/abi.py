@@ -65,7 +65,7 @@ for record, module, headers in records:
 for name, old, new in (
         ("member", "    int32_t has_f64;", "    int32_t has_f64, has_f16;"),
         ("order", "    double min, max;", "    int32_t scheduled2; double min, max;"),
-        ("type", "    uint64_t seed;            //", "    uint32_t seed; //")):
+        ("type", "    uint64_t seed; //", "    uint32_t seed; //")):
     module = plugin(name, lambda text: text.replace(old, new, 1))
     done = run("abidiff", records[0][0], module)
     check(f"a changed {name} is seen", done.returncode & 4, done.stdout)
