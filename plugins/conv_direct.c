@@ -10,6 +10,7 @@
 enum {
     MAX_TAPS = 256,      // of the kernel's table
     BUDGET = 128 * 1024, // floats of a region that a core's cache keeps
+    SHALLOW = 16,        // channels x taps
     MIN_ITEMS = 8        // so that cores share the work of a small image
 };
 
@@ -32,15 +33,6 @@ struct tile {
     bool is_of_filters;
     int vw;
 };
-
-static struct tile tile_of(const struct lam_host *host, int k)
-{
-    const int vw = conv_tile(host).vw, sums = vw == 16 ? 24 : 12;
-    const int vectors = k > vw ? 2 : 1;
-
-    return k > 2 ? (struct tile){vectors * vw, sums / vectors, true, vw}
-                 : (struct tile){2, vw * (vw == 16 ? 6 : 4), false, vw};
-}
 
 static int floor_div(int a, int b)
 {
@@ -93,6 +85,23 @@ static struct pass pass_of(const struct conv_geometry *g, int made)
         .result_phases = g->sh * g->sw};
 }
 
+// The result of a shallow product is written in the time that it takes, and
+// vectors of positions lie as they are written.
+static struct tile tile_of(const struct lam_host *host,
+                           const struct conv_geometry *g, const struct pass *p)
+{
+    const struct conv_tile few = conv_tile(host);
+    const int vw = few.vw, sums = vw == 16 ? 24 : 12;
+    const int vectors = p->k > vw ? 2 : 1;
+    const int depth = p->c * g->r * g->s / p->result_phases;
+
+    if (p->k <= 2)
+        return (struct tile){2, vw * (vw == 16 ? 6 : 4), false, vw};
+    return depth <= SHALLOW
+               ? (struct tile){few.kr, few.nv * vw, false, vw}
+               : (struct tile){vectors * vw, sums / vectors, true, vw};
+}
+
 // Distance of the rows of a region.
 static int pitch_of(const struct pass *p, int columns)
 {
@@ -139,7 +148,7 @@ static void choose_cut(const struct lam_host *host,
                        struct conv_cut *cut)
 {
     const struct pass p = pass_of(g, made);
-    const struct tile tile = tile_of(host, p.k);
+    const struct tile tile = tile_of(host, g, &p);
     const int units = host->device.compute_units;
     const int blocks = conv_div_up(p.k, tile.filters);
     double best = INFINITY;
@@ -181,7 +190,7 @@ void conv_direct_workspace(const struct lam_host *host,
                            int64_t *scratch, int64_t *persist)
 {
     const struct pass p = pass_of(g, made);
-    const struct tile tile = tile_of(host, p.k);
+    const struct tile tile = tile_of(host, g, &p);
     struct conv_cut cut;
 
     choose_cut(host, g, made, &cut);
@@ -195,7 +204,7 @@ int conv_direct_prepare(const struct lam_host *host,
                         struct conv_direct *direct)
 {
     const struct pass p = pass_of(g, made);
-    const struct tile tile = tile_of(host, p.k);
+    const struct tile tile = tile_of(host, g, &p);
     char options[64];
 
     choose_cut(host, g, made, &direct->cut);
@@ -214,7 +223,7 @@ static int pack(const struct lam_host *host, const struct conv_geometry *g,
                 const struct lam_io *io)
 {
     const struct pass p = pass_of(g, made);
-    const struct tile tile = tile_of(host, p.k);
+    const struct tile tile = tile_of(host, g, &p);
     const size_t global[3] = {
         (size_t)conv_div_up(p.c, 16),
         (size_t)(g->groups * conv_div_up(p.k, tile.filters)), 1};
