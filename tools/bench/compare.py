@@ -2,11 +2,11 @@
 """lamina and a peer on the same networks, weights and machine:
 
   compare.py [--peer NAME] [--python VENV/bin/python] [--rounds N] [--repeats N]
-             [--limit SECONDS] BUILD [CASE..]
+             [--layout L] [--limit SECONDS] BUILD [CASE..]
 
-NAME is torch (channels_last), onnxruntime, tensorflow or tinygrad; what it needs
-is in requirements.txt beside this file, for a virtual environment outside the
-tree. The two take turns, each in a process of its own, so that peak memory is
+NAME is torch (L: channels_last or contiguous), onnxruntime, tensorflow or
+tinygrad; what it needs is in requirements.txt beside this file, for a virtual
+environment outside the tree. The two take turns, each in a process of its own, so that peak memory is
 each one's own; times are medians over all rounds. That the networks are the same
 is checked by the outputs for one input: more than 1e-3 apart ends it. A peer that
 takes longer than the limit, or cannot do a case, gets a row that says so. Prints
@@ -58,6 +58,8 @@ def main():
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--peer", default="torch", choices=[
         "torch", "onnxruntime", "tensorflow", "tinygrad"])
+    parser.add_argument("--layout", default="channels_last",
+                        choices=["channels_last", "contiguous"])
     parser.add_argument("--limit", type=float, default=300)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
@@ -91,7 +93,8 @@ def main():
             theirs.append(run_peer(
                 options.limit, options.python,
                 pathlib.Path(__file__).with_name(f"{options.peer}_run.py"),
-                resolved, saved, kind, batch, options.repeats, threads))
+                resolved, saved, kind, batch, options.repeats, threads,
+                *([options.layout] if options.peer == "torch" else [])))
             if isinstance(theirs[-1], str):
                 break
         if isinstance(theirs[-1], str):

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""lamina and PyTorch (channels_last) on single layers:
+"""lamina and PyTorch on single layers:
 
-  layers.py [--python VENV/bin/python] [--rounds N] [--repeats N] BUILD [PART ..]
+  layers.py [--python VENV/bin/python] [--layout L] [--rounds N] [--repeats N]
+            BUILD [PART ..]
 
-PART: only the rows whose names have one of these.
+L: PyTorch's layout, channels_last or contiguous. PART: only the rows whose names have one of these.
 Forward, and backward of input and weights together; medians over rounds taken in
 turns. GFLOPS count a multiply-add as two and the plain algorithm's work, so what
 needs fewer shows more. Prints a table in Markdown."""
@@ -87,6 +88,8 @@ def main():
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("part", nargs="*")
     parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--layout", default="channels_last",
+                        choices=["channels_last", "contiguous"])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
@@ -100,7 +103,7 @@ def main():
                                  options.repeats))
         theirs.append(run(
             [options.python, pathlib.Path(__file__).with_name("torch_layers.py"),
-             len(os.sched_getaffinity(0)), options.repeats],
+             len(os.sched_getaffinity(0)), options.repeats, options.layout],
             json.dumps([[name, modules, shape]
                         for name, _, modules, shape, _ in wanted])))
     print("| layer, batch 2 | forward ms | PyTorch | ratio | GFLOPS | backward "

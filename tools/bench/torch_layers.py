@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Times single layers in PyTorch: torch_layers.py THREADS REPEATS < rows.json.
+"""Times single layers in PyTorch: torch_layers.py THREADS REPEATS LAYOUT <
+rows.json.
 
-A row is [name, [lines of torch.nn modules], input shape]. channels_last. Prints
-JSON: per row the medians of forward and of backward (input and weights), ms."""
+A row is [name, [lines of torch.nn modules], input shape]; LAYOUT is channels_last
+or contiguous. Prints JSON: per row the medians of forward and of backward (input and weights), ms."""
 import json
 import statistics
 import sys
@@ -24,12 +25,14 @@ def times(step, repeats):
 def main():
     torch.set_num_threads(int(sys.argv[1]))
     torch.manual_seed(1)
+    layout = {"channels_last": torch.channels_last,
+              "contiguous": torch.contiguous_format}[sys.argv[3]]
     results = []
     for name, modules, shape in json.load(sys.stdin):
         layer = nn.Sequential(*(eval(text, {"nn": nn}) for text in modules))
-        layer = layer.to(memory_format=torch.channels_last).train()
+        layer = layer.to(memory_format=layout).train()
         x = (torch.rand(shape) * 2 - 1).contiguous(
-            memory_format=torch.channels_last).requires_grad_(True)
+            memory_format=layout).requires_grad_(True)
         y = layer(x)
         dy = torch.ones_like(y)
         repeats = int(sys.argv[2])

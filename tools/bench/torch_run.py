@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures a model in PyTorch: torch_run.py MODEL.yaml SAVED.safetensors PASS
-BATCH REPEATS THREADS. MODEL is resolved; SAVED holds weights, an input and the
-output of `lamina bench --save`. Prints one line of JSON."""
+BATCH REPEATS THREADS LAYOUT. MODEL is resolved; SAVED holds weights, an input and the
+output of `lamina bench --save`; LAYOUT is channels_last or contiguous. Prints one
+line of JSON."""
 import json
 import resource
 import statistics
@@ -17,23 +18,25 @@ from torch_model import Model
 
 
 def main():
-    path, saved, kind, batch, repeats, threads = sys.argv[1:]
+    path, saved, kind, batch, repeats, threads, layout = sys.argv[1:]
+    layout = {"channels_last": torch.channels_last,
+              "contiguous": torch.contiguous_format}[layout]
     batch, repeats = int(batch), int(repeats)
     torch.set_num_threads(int(threads))
     torch.manual_seed(1)
     with open(path, encoding="utf-8") as file:
         description = yaml.safe_load(file)
     tensors = load_file(saved)
-    model = Model(description).to(memory_format=torch.channels_last)
+    model = Model(description).to(memory_format=layout)
     with torch.no_grad():
         model.load(tensors)
     model.eval()
     with torch.no_grad():
         output = model(tensors["bench.input"].contiguous(
-            memory_format=torch.channels_last))
+            memory_format=layout))
     difference = (output - tensors["bench.output"]).abs().max().item()
     shape = (batch, *tensors["bench.input"].shape[1:])
-    x = torch.rand(shape).contiguous(memory_format=torch.channels_last)
+    x = torch.rand(shape).contiguous(memory_format=layout)
     logits = description["loss"]["from"]
     with torch.no_grad():
         size = model(x, logits).shape
