@@ -6,11 +6,11 @@
 
 NAME is torch (L: channels_last or contiguous), onnxruntime, tensorflow or
 tinygrad; what it needs is in requirements.txt beside this file, for a virtual
-environment outside the tree. The two take turns, each in a process of its own, so that peak memory is
-each one's own; times are medians over all rounds. That the networks are the same
-is checked by the outputs for one input: more than 1e-3 apart ends it. A peer that
-takes longer than the limit, or cannot do a case, gets a row that says so. Prints
-a table in Markdown."""
+environment outside the tree. The two take turns, each in a process of its own, so
+that peak memory is each one's own; times are medians over all rounds. That the
+networks are the same is checked by the outputs for one input: more than 1e-3 apart
+ends it. A peer that takes longer than the limit, or cannot do a case, gets a row
+that says so. Prints a table in Markdown."""
 import argparse
 import json
 import os

@@ -4,10 +4,10 @@
   layers.py [--python VENV/bin/python] [--layout L] [--rounds N] [--repeats N]
             BUILD [PART ..]
 
-L: PyTorch's layout, channels_last or contiguous. PART: only the rows whose names have one of these.
-Forward, and backward of input and weights together; medians over rounds taken in
-turns. GFLOPS count a multiply-add as two and the plain algorithm's work, so what
-needs fewer shows more. Prints a table in Markdown."""
+L: PyTorch's layout, channels_last or contiguous. PART: only the rows whose names
+have one of these. Forward, and backward of input and weights together; medians over
+rounds taken in turns. GFLOPS count a multiply-add as two and the plain algorithm's
+work, so what needs fewer shows more. Prints a table in Markdown."""
 import argparse
 import json
 import os

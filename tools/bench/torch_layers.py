@@ -3,7 +3,8 @@
 rows.json.
 
 A row is [name, [lines of torch.nn modules], input shape]; LAYOUT is channels_last
-or contiguous. Prints JSON: per row the medians of forward and of backward (input and weights), ms."""
+or contiguous. Prints JSON: per row the medians of forward and of backward (input
+and weights), ms."""
 import json
 import statistics
 import sys
@@ -11,6 +12,8 @@ import time
 
 import torch
 from torch import nn
+
+from torch_model import LAYOUTS
 
 
 def times(step, repeats):
@@ -25,8 +28,7 @@ def times(step, repeats):
 def main():
     torch.set_num_threads(int(sys.argv[1]))
     torch.manual_seed(1)
-    layout = {"channels_last": torch.channels_last,
-              "contiguous": torch.contiguous_format}[sys.argv[3]]
+    layout = LAYOUTS[sys.argv[3]]
     results = []
     for name, modules, shape in json.load(sys.stdin):
         layer = nn.Sequential(*(eval(text, {"nn": nn}) for text in modules))

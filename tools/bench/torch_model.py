@@ -5,6 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+LAYOUTS = {"channels_last": torch.channels_last,
+           "contiguous": torch.contiguous_format}
+
 
 def pair(value):
     return tuple(value) if isinstance(value, list) else (value, value)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures a model in PyTorch: torch_run.py MODEL.yaml SAVED.safetensors PASS
-BATCH REPEATS THREADS LAYOUT. MODEL is resolved; SAVED holds weights, an input and the
-output of `lamina bench --save`; LAYOUT is channels_last or contiguous. Prints one
-line of JSON."""
+BATCH REPEATS THREADS LAYOUT. MODEL is resolved; SAVED holds weights, an input and
+the output of `lamina bench --save`; LAYOUT is channels_last or contiguous. Prints
+one line of JSON."""
 import json
 import resource
 import statistics
@@ -14,13 +14,12 @@ import torch.nn.functional as F
 import yaml
 from safetensors.torch import load_file
 
-from torch_model import Model
+from torch_model import LAYOUTS, Model
 
 
 def main():
     path, saved, kind, batch, repeats, threads, layout = sys.argv[1:]
-    layout = {"channels_last": torch.channels_last,
-              "contiguous": torch.contiguous_format}[layout]
+    layout = LAYOUTS[layout]
     batch, repeats = int(batch), int(repeats)
     torch.set_num_threads(int(threads))
     torch.manual_seed(1)
