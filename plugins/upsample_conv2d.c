@@ -283,42 +283,6 @@ static const struct lam_variant *variant_of(const char *name, int pass)
     return v;
 }
 
-static int direct_score(const struct lam_layer *layer,
-                        const struct lam_shapes *shapes)
-{
-    return variant_of("direct", LAM_PASS_RUN)->score(layer, shapes);
-}
-
-static int phases_forward_score(const struct lam_layer *layer,
-                                const struct lam_shapes *shapes)
-{
-    return variant_of("phases", LAM_PASS_RUN)->score(layer, shapes);
-}
-
-static int phases_data_score(const struct lam_layer *layer,
-                             const struct lam_shapes *shapes)
-{
-    return variant_of("phases", LAM_PASS_BACKWARD_DATA)->score(layer, shapes);
-}
-
-static int phases_weight_score(const struct lam_layer *layer,
-                               const struct lam_shapes *shapes)
-{
-    return variant_of("phases", LAM_PASS_BACKWARD_WEIGHT)->score(layer, shapes);
-}
-
-static int gemm_score(const struct lam_layer *layer,
-                      const struct lam_shapes *shapes)
-{
-    return variant_of("gemm", LAM_PASS_RUN)->score(layer, shapes);
-}
-
-static int implicit_score(const struct lam_layer *layer,
-                          const struct lam_shapes *shapes)
-{
-    return variant_of("implicit", LAM_PASS_RUN)->score(layer, shapes);
-}
-
 // Room for the widened weight: in scratch where persist holds it packed, else
 // in persist.
 static void workspace(const char *name, int pass, const struct lam_layer *layer,
@@ -378,6 +342,11 @@ static int run_variant(const char *name, int pass, struct lam_layer *layer,
 
 // One variant of one pass: its callbacks, which have no room for a name.
 #define CALLBACKS(name, pass, id)                                              \
+    static int id##_score(const struct lam_layer *layer,                       \
+                          const struct lam_shapes *shapes)                     \
+    {                                                                          \
+        return variant_of(name, pass)->score(layer, shapes);                   \
+    }                                                                          \
     static void id##_workspace(const struct lam_layer *layer,                  \
                                const struct lam_shapes *shapes,                \
                                int64_t *scratch, int64_t *persist)             \
@@ -408,21 +377,9 @@ CALLBACKS("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight)
 
 #define ROW(name, pass, id, summary, is_inexact)                               \
     {                                                                          \
-        name, pass, summary, id##_score_of, id##_workspace, id##_prepare,      \
+        name, pass, summary, id##_score, id##_workspace, id##_prepare,         \
             id##_run, is_inexact                                               \
     }
-#define phases_forward_score_of   phases_forward_score
-#define phases_data_score_of      phases_data_score
-#define phases_weight_score_of    phases_weight_score
-#define direct_forward_score_of   direct_score
-#define direct_data_score_of      direct_score
-#define direct_weight_score_of    direct_score
-#define implicit_forward_score_of implicit_score
-#define implicit_data_score_of    implicit_score
-#define implicit_weight_score_of  implicit_score
-#define gemm_forward_score_of     gemm_score
-#define gemm_data_score_of        gemm_score
-#define gemm_weight_score_of      gemm_score
 
 #define PHASES   "F(4x4, 2x2) of each phase of the small grid, for processors"
 #define DIRECT   "phases of the small grid, register tiles, for processors"
