@@ -75,51 +75,57 @@ static int run_by(made_run *run, struct lam_layer *layer,
                &io->out[0], io, conv_least(layer));
 }
 
-// The callbacks of kernels that make small or big, by pass.
-#define MADE(name, pass, PASS, made)                                           \
-    static int pass##_score_##name(const struct lam_layer *layer,              \
-                                   const struct lam_shapes *shapes)            \
+// The callbacks of kernels that make small or big, by pass; behind it what is
+// made and, of winograd's, the size of tiles.
+#define MADE(name, id, pass, PASS, ...)                                        \
+    static int pass##_score_##id(const struct lam_layer *layer,                \
+                                 const struct lam_shapes *shapes)              \
     {                                                                          \
         struct conv_geometry g;                                                \
                                                                                \
         return conv_geometry(layer, &shapes->in[0], &g)                        \
                    ? 0                                                         \
-                   : conv_##name##_score(layer->host, &g, made,                \
+                   : conv_##name##_score(layer->host, &g, __VA_ARGS__,         \
                                          shapes->training);                    \
     }                                                                          \
                                                                                \
-    static void pass##_workspace_##name(const struct lam_layer *layer,         \
-                                        const struct lam_shapes *shapes,       \
-                                        int64_t *scratch, int64_t *persist)    \
+    static void pass##_workspace_##id(const struct lam_layer *layer,           \
+                                      const struct lam_shapes *shapes,         \
+                                      int64_t *scratch, int64_t *persist)      \
     {                                                                          \
         struct conv_geometry g;                                                \
                                                                                \
         if (!conv_geometry(layer, &shapes->in[0], &g))                         \
-            conv_##name##_workspace(layer->host, &g, made, scratch, persist);  \
+            conv_##name##_workspace(layer->host, &g, __VA_ARGS__, scratch,     \
+                                    persist);                                  \
     }                                                                          \
                                                                                \
-    static int pass##_prepare_##name(struct lam_layer *layer,                  \
-                                     const struct lam_io *io)                  \
+    static int pass##_prepare_##id(struct lam_layer *layer,                    \
+                                   const struct lam_io *io)                    \
     {                                                                          \
         struct conv_state *state = layer->state;                               \
                                                                                \
         (void)io;                                                              \
-        return conv_##name##_prepare(layer->host, &state->geometry, made,      \
-                                     &state->direct[PASS]);                    \
+        return conv_##name##_prepare(layer->host, &state->geometry,            \
+                                     __VA_ARGS__, &state->direct[PASS]);       \
     }                                                                          \
                                                                                \
-    static int pass##_##name(struct lam_layer *layer, const struct lam_io *io) \
+    static int pass##_##id(struct lam_layer *layer, const struct lam_io *io)   \
     {                                                                          \
         return pass##_by(conv_##name##_run, layer, io);                        \
     }
 
 #define MADE_BOTH(name)                                                        \
-    MADE(name, run, LAM_PASS_RUN, conv_makes)                                  \
-    MADE(name, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
+    MADE(name, name, run, LAM_PASS_RUN, conv_makes)                            \
+    MADE(name, name, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
 
 MADE_BOTH(direct)
 MADE_BOTH(panel)
 MADE_BOTH(phases)
+MADE(winograd, 4, run, LAM_PASS_RUN, conv_makes, 4)
+MADE(winograd, 2, run, LAM_PASS_RUN, conv_makes, 2)
+MADE(winograd, 4, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes), 4)
+MADE(winograd, 2, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes), 2)
 
 static int weight_score_direct(const struct lam_layer *layer,
                                const struct lam_shapes *shapes)
@@ -184,39 +190,6 @@ static int weight_winograd(struct lam_layer *layer, const struct lam_io *io)
 }
 
 // The callbacks of both sizes of tiles differ in M alone.
-#define WINOGRAD_MADE(M, pass, PASS, made)                                     \
-    static int pass##_score_##M(const struct lam_layer *layer,                 \
-                                const struct lam_shapes *shapes)               \
-    {                                                                          \
-        struct conv_geometry g;                                                \
-                                                                               \
-        return conv_geometry(layer, &shapes->in[0], &g)                        \
-                   ? 0                                                         \
-                   : conv_winograd_score(layer->host, &g, made, M,             \
-                                         shapes->training);                    \
-    }                                                                          \
-                                                                               \
-    static void pass##_workspace_##M(const struct lam_layer *layer,            \
-                                     const struct lam_shapes *shapes,          \
-                                     int64_t *scratch, int64_t *persist)       \
-    {                                                                          \
-        struct conv_geometry g;                                                \
-                                                                               \
-        if (!conv_geometry(layer, &shapes->in[0], &g))                         \
-            conv_winograd_workspace(layer->host, &g, made, M, scratch,         \
-                                    persist);                                  \
-    }                                                                          \
-                                                                               \
-    static int pass##_prepare_##M(struct lam_layer *layer,                     \
-                                  const struct lam_io *io)                     \
-    {                                                                          \
-        struct conv_state *state = layer->state;                               \
-                                                                               \
-        (void)io;                                                              \
-        return conv_winograd_prepare(layer->host, &state->geometry, made, M,   \
-                                     &state->direct[PASS]);                    \
-    }
-
 #define WINOGRAD_WEIGHT(M)                                                     \
     static int weight_score_##M(const struct lam_layer *layer,                 \
                                 const struct lam_shapes *shapes)               \
@@ -250,22 +223,8 @@ static int weight_winograd(struct lam_layer *layer, const struct lam_io *io)
             &state->direct[LAM_PASS_BACKWARD_WEIGHT]);                         \
     }
 
-WINOGRAD_MADE(4, run, LAM_PASS_RUN, conv_makes)
-WINOGRAD_MADE(2, run, LAM_PASS_RUN, conv_makes)
-WINOGRAD_MADE(4, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
-WINOGRAD_MADE(2, data, LAM_PASS_BACKWARD_DATA, conv_opposite(conv_makes))
 WINOGRAD_WEIGHT(4)
 WINOGRAD_WEIGHT(2)
-
-static int run_winograd(struct lam_layer *layer, const struct lam_io *io)
-{
-    return run_by(conv_winograd_run, layer, io);
-}
-
-static int data_winograd(struct lam_layer *layer, const struct lam_io *io)
-{
-    return data_by(conv_winograd_run, layer, io);
-}
 
 static int weight_score_phases(const struct lam_layer *layer,
                                const struct lam_shapes *shapes)
@@ -284,14 +243,14 @@ static int weight_score_phases(const struct lam_layer *layer,
 #define WINOGRAD(M, name, doc, is_inexact)                                     \
     {name,          LAM_PASS_RUN,      doc,                                    \
      run_score_##M, run_workspace_##M, run_prepare_##M,                        \
-     run_winograd,  is_inexact},                                               \
+     run_##M,       is_inexact},                                               \
         {name,                                                                 \
          LAM_PASS_BACKWARD_DATA,                                               \
          doc,                                                                  \
          data_score_##M,                                                       \
          data_workspace_##M,                                                   \
          data_prepare_##M,                                                     \
-         data_winograd,                                                        \
+         data_##M,                                                             \
          is_inexact},                                                          \
     {                                                                          \
         name, LAM_PASS_BACKWARD_WEIGHT, doc, weight_score_##M,                 \
