@@ -29,7 +29,6 @@
 #define M 4
 #define TAPS 2
 #include "winograd.cl"
-#define INTS JOIN(int, VW)
 #define POINTS (SIDE * SIDE)
 #define NT (NV * VW)
 #define TILE_ROWS KR

@@ -26,7 +26,6 @@
 // M = 2, where the direct kernel has 2.8e-6.
 #include "turns.cl"
 #include "winograd.cl"
-#define INTS JOIN(int, VW)
 #define POINTS (SIDE * SIDE)
 #define BLOCK (NV * VW)
 #define PAD 16

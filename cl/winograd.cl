@@ -6,6 +6,7 @@
 #define JOIN(a, b) JOIN_(a, b)
 #ifdef VW
 #define VECTOR JOIN(float, VW)
+#define INTS JOIN(int, VW)
 #define LOAD JOIN(vload, VW)
 #define STORE JOIN(vstore, VW)
 #else

@@ -274,6 +274,9 @@ struct conv_tile {
     int kr, nv, vw;
 };
 struct conv_tile conv_tile(const struct lam_host *host);
+// Points of Winograd's tile of m results in one direction, with the phases of
+// each: one point has those alone that have the most taps.
+int conv_points(int m, int kernel, int stride);
 // Work-items that take turns at so many items.
 int conv_workers(const struct lam_host *host, int items);
 // The kernel that packs the weight and the one that runs, nothing packed yet.

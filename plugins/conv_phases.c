@@ -88,19 +88,14 @@ static void choose_cut(const struct lam_host *host,
         (int64_t)per_block * cut->filters;
 }
 
-// Points of a tile, with the phases of each.
-static int points_of(const struct conv_geometry *g)
-{
-    return (M * g->sh + g->r - g->sh) * (M * g->sw + g->s - g->sw);
-}
-
 // Cycles of this kernel against those of the direct one, roughly.
 static double cost_of(const struct lam_host *host,
                       const struct conv_geometry *g, int made, bool training)
 {
     const struct pass p = pass_of(g, made);
     const struct conv_tile tile = conv_tile(host);
-    const int nt = tile.nv * tile.vw, all = points_of(g);
+    const int nt = tile.nv * tile.vw,
+              all = conv_points(M, g->r, g->sh) * conv_points(M, g->s, g->sw);
     const int64_t chunks = (tiles_of(g, &p) + nt - 1) / nt;
     const double lanes = (double)chunks * nt, pairs = (double)p.c * p.k;
     const double direct =

@@ -11,6 +11,13 @@ struct conv_tile conv_tile(const struct lam_host *host)
                         : (struct conv_tile){4, 3, 4};
 }
 
+int conv_points(int m, int kernel, int stride)
+{
+    const int taps = conv_div_up(kernel, stride);
+
+    return (m + taps - 2) * stride + kernel - (taps - 1) * stride;
+}
+
 int conv_workers(const struct lam_host *host, int items)
 {
     const int units = host->device.compute_units;

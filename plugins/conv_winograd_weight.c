@@ -46,13 +46,6 @@ static int taps_of(const struct conv_geometry *g)
     return conv_div_up(g->r, g->sh);
 }
 
-// Points of a tile in one direction, with the phases of each: at infinity those
-// with all taps alone.
-static int points_of(int m, int taps, int stride, int kernel)
-{
-    return (m + taps - 2) * stride + kernel - (taps - 1) * stride;
-}
-
 // Channels of an item at most: fewer where each has several phases.
 static int most_channels(const struct lam_host *host,
                          const struct conv_geometry *g)
@@ -127,8 +120,8 @@ static double cost_of(const struct lam_host *host,
     const struct tile tile = tile_of(host);
     const int c = g->c / g->groups, k = g->k / g->groups, taps = taps_of(g);
     const double points = (m + taps - 1) * (m + taps - 1);
-    const double all = (double)points_of(m, taps, g->sh, g->r) *
-                       points_of(m, taps, g->sw, g->s);
+    const double all =
+        (double)conv_points(m, g->r, g->sh) * conv_points(m, g->s, g->sw);
     const double tiles = (double)g->n * g->dh *
                          conv_div_up(conv_div_up(g->p, g->dh), m) * g->dw *
                          conv_div_up(conv_div_up(g->q, g->dw), m);
