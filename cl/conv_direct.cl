@@ -9,6 +9,7 @@
 // distances. Tiles of results run along the rows of the region as if they were
 // one; zeros right of a row are also those left of the next.
 //
+// From one image of x to the next there are x_pitch channels, y_pitch of y.
 // packed is [groups][K / KR][phases][C][taps of the phase][KR], K and C being
 // the channels per group of the result and of the source.
 #define JOIN_(a, b) a##b
@@ -114,8 +115,9 @@ conv_pack(const global float *restrict weight, global float *restrict packed,
     const int items, const int groups, const int C, const int H, const int W,  \
         const int K, const int P, const int Q, const int R, const int S,       \
         const int sh, const int sw, const int dh, const int dw, const int top, \
-        const int left, const int makes_big, const int rows,                   \
-        const int columns, const int splits, const float least
+        const int left, const int makes_big, const int x_pitch,                \
+        const int y_pitch, const int rows, const int columns, const int splits,    \
+        const float least
 
 ONCE void direct(const global float *restrict x,
                  const global float *restrict packed,
@@ -150,7 +152,8 @@ ONCE void direct(const global float *restrict x,
         const int split = item % splits, at = item / splits;
         const int j0 = at % n_across * columns;
         const int i0 = at / n_across % n_down * rows;
-        const int ng = at / n_across / n_down, g = ng % groups;
+        const int n = at / n_across / n_down / groups;
+        const int g = at / n_across / n_down % groups;
         const int ib = min(rows, grid_rows - i0);
         const int jb = min(columns, grid_columns - j0);
         const int LR = ib + more_rows;
@@ -166,7 +169,8 @@ ONCE void direct(const global float *restrict x,
         for (int i = 0; i < shared_zeros; i++)
             copied[C * plane + i] = 0.0f;
         for (int c = 0; c < C; c++) {
-            const global float *src = x + ((size_t)ng * C + c) * H * W;
+            const global float *src =
+                x + ((size_t)n * x_pitch + g * C + c) * H * W;
             global float *to = copied + c * plane;
 
             for (int phase = 0; phase < A * B; phase++)
@@ -211,7 +215,8 @@ ONCE void direct(const global float *restrict x,
                           packed + (size_t)(g * KB + kb) * C * R * S * KR +
                               panel,
                           start, kn, least, grid, region,
-                          y + ((size_t)ng * K + kb * KR) * P * Q +
+                          y +
+                              ((size_t)n * y_pitch + g * K + kb * KR) * P * Q +
                               (size_t)(i0 * YA + a) * Q + j0 * YB + b);
             }
         }
@@ -227,5 +232,5 @@ conv_direct(const global float *restrict x,
 {
     direct(x, packed, bias, y, region + get_global_id(0) * region_size, turns,
            items, groups, C, H, W, K, P, Q, R, S, sh, sw, dh, dw, top, left,
-           makes_big, rows, columns, splits, least);
+           makes_big, x_pitch, y_pitch, rows, columns, splits, least);
 }

@@ -68,7 +68,8 @@ void turn(const global float *small, const size_t plane, const int K,
     const int items, const int N, const int groups, const int C, const int H,  \
         const int W, const int K, const int P, const int Q, const int R,       \
         const int S, const int sh, const int sw, const int dh, const int dw,   \
-        const int top, const int left, const int rows, const int columns,      \
+        const int top, const int left, const int big_pitch,                    \
+        const int small_pitch, const int rows, const int columns,              \
         const int channels, const int parts
 
 ONCE void dweights(const global float *restrict big,
@@ -111,10 +112,10 @@ ONCE void dweights(const global float *restrict big,
             const int pitch = in_place ? W : (qn - 1) * sw + (S - 1) * dw + 1;
             const long plane = in_place ? (long)H * W : height * pitch;
             const global float *source =
-                big + (((size_t)n * groups + g) * C + c0) * H * W;
+                big + ((size_t)n * big_pitch + g * C + c0) * H * W;
             const global float *image =
                 in_place ? source + (size_t)p0 * W + q0 : copy;
-            const size_t k0 = ((size_t)n * groups + g) * K + kb * BLOCK;
+            const size_t k0 = (size_t)n * small_pitch + g * K + kb * BLOCK;
 
             turn(small + k0 * P * Q + (size_t)p0 * Q + q0, (size_t)P * Q,
                  K - kb * BLOCK, Q, pn, qn, turned);
@@ -190,7 +191,8 @@ conv_dweight(const global float *restrict big,
     dweights(big, small, scratch,
              scratch + region_at + get_global_id(0) * region_size, has_bias,
              partial_at, turns, items, N, groups, C, H, W, K, P, Q, R, S, sh,
-             sw, dh, dw, top, left, rows, columns, channels, parts);
+             sw, dh, dw, top, left, big_pitch, small_pitch, rows, columns,
+             channels, parts);
 }
 
 // Adds the parts of VW taps from j0 on of block gkb of filters and turns them to

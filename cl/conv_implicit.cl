@@ -14,7 +14,8 @@
 #include "products.cl"
 
 // conv_small or, with makes_big, conv_big of conv_plain.cl, from the source
-// [images, groups * C, H, W] to the result [images, groups * K, P, Q].
+// [images, groups * C, H, W] to the result [images, groups * K, P, Q]; from one
+// image to the next there are as many channels as their pitch says.
 //
 // Rows of a tile are K, its columns the results of one phase: places
 // (i * YA + a, j * YB + b), of which each has the same taps. A sum runs over the
@@ -30,6 +31,7 @@ conv_implicit(const global stored *restrict x,
               const int W, const int K, const int P, const int Q, const int R,
               const int S, const int sh, const int sw, const int dh,
               const int dw, const int top, const int left, const int makes_big,
+              const int x_pitch, const int y_pitch, const int gate_pitch,
               const real least)
 {
     local real a_tile[DEPTH][TILE + 1], b_tile[DEPTH][TILE];
@@ -53,7 +55,7 @@ conv_implicit(const global stored *restrict x,
     const int from_row = (int)(place / columns % rows) * XA;
     const int from_column = (int)(place % columns) * XB;
     const global stored *image =
-        x + ((size_t)min(n, images - 1) * groups + g) * C * H * W;
+        x + ((size_t)min(n, images - 1) * x_pitch + g * C) * H * W;
     const int k0 = get_group_id(1) * TILE;
     const size_t by_k = makes_big ? R * S : (size_t)C * R * S;
     const size_t by_c = (size_t)K * R * S; // with makes_big
@@ -132,13 +134,15 @@ conv_implicit(const global stored *restrict x,
             const int k = k0 + ly + SIDE * i;
 
             if (m < images && p < P && q < Q && k < K) {
-                const size_t to =
-                    (((size_t)m * groups + g) * K + k) * P * Q + p * Q + q;
+                const size_t in_image =
+                    (size_t)(g * K + k) * P * Q + p * Q + q;
+                const size_t to = (size_t)m * y_pitch * P * Q + in_image;
+                const size_t seen = (size_t)m * gate_pitch * P * Q + in_image;
                 const real v =
                     sum[i][j] + (bias ? bias[g * K + k] : REAL(0.0));
 
                 WRITE(y, to,
-                      gate && !(READ(gate, to) > 0) ? REAL(0.0)
+                      gate && !(READ(gate, seen) > 0) ? REAL(0.0)
                       : v < least                   ? least
                                                     : v);
             }
@@ -158,6 +162,7 @@ conv_implicit_weight(const global stored *restrict big,
                      const int K, const int P, const int Q, const int R,
                      const int S, const int sh, const int sw, const int dh,
                      const int dw, const int top, const int left,
+                     const int big_pitch, const int small_pitch,
                      const int parts)
 {
     local real a_tile[DEPTH][TILE + 1], b_tile[DEPTH][TILE];
@@ -193,9 +198,9 @@ conv_implicit_weight(const global stored *restrict big,
     for (long at = begin + d; at - d < end; at += DEPTH) {
         const bool is_in = at < end;
         const global stored *dy =
-            small + ((size_t)n * groups + g) * K * P * Q + p * Q + q;
+            small + ((size_t)n * small_pitch + g * K) * P * Q + p * Q + q;
         const global stored *image =
-            big + ((size_t)n * groups + g) * C * H * W;
+            big + ((size_t)n * big_pitch + g * C) * H * W;
 
 #pragma unroll
         for (int i = 0; i < LOADS; i++) {

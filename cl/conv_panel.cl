@@ -12,7 +12,8 @@
 // of [D][TILE], which stay in the cache while blocks of KR filters pass over
 // all of them, one after another; a tile of KR filters x NV vectors lies in
 // registers. What no second filter will see is not copied where it lies in
-// order. packed is [groups][F / KR][D][KR], F and D counted per group.
+// order. From one image of x to the next there are x_pitch channels, y_pitch of
+// y. packed is [groups][F / KR][D][KR], F and D counted per group.
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
 #define VECTOR JOIN(float, VW)
@@ -179,8 +180,9 @@ void put_pairs(const VECTOR a, const VECTOR b, global float *to)
     const int groups, const int C, const int H, const int W, const int F,      \
         const int P, const int Q, const int R, const int S, const int sh,      \
         const int sw, const int dh, const int dw, const int top,               \
-        const int left, const int YR, const int YS, const int tiles,           \
-        const int splits, const float least
+        const int left, const int YR, const int YS, const int x_pitch,         \
+        const int y_pitch, const int tiles, const int splits,                  \
+        const float least
 
 ONCE void panels(const global float *restrict x,
                  const global float *restrict packed,
@@ -198,10 +200,11 @@ ONCE void panels(const global float *restrict x,
 
     while (next_turn(turns, items, &item)) {
         const int split = item % splits, chunk = item / splits % chunks;
-        const int ng = item / splits / chunks, g = ng % groups;
+        const int n = item / splits / chunks / groups;
+        const int g = item / splits / chunks % groups;
         const int begin = chunk * tiles * TILE;
         const int end = min(PQ, begin + tiles * TILE);
-        const global float *src = x + (size_t)ng * C * H * W;
+        const global float *src = x + ((size_t)n * x_pitch + g * C) * H * W;
         const int whole = is_plain ? (end - begin) / TILE * TILE : 0;
 
         for (int c = 0; c < C && !in_order; c++)
@@ -223,7 +226,8 @@ ONCE void panels(const global float *restrict x,
                 const global float *w =
                     packed + (size_t)(g * FB + fb) * D * KR;
                 const int f0 = fb * KR, fn = min(KR, F - f0);
-                global float *to = y + (size_t)ng * F * PQ;
+                global float *to =
+                    y + ((size_t)n * y_pitch * YR * YS + g * F) * PQ;
                 VECTOR sum[KR][NV];
                 float lanes[KR * TILE];
 
@@ -292,5 +296,5 @@ conv_panel(const global float *restrict x, const global float *restrict packed,
 {
     panels(x, packed, bias, y, region + get_global_id(0) * region_size, turns,
            items, groups, C, H, W, F, P, Q, R, S, sh, sw, dh, dw, top, left, YR,
-           YS, tiles, splits, least);
+           YS, x_pitch, y_pitch, tiles, splits, least);
 }

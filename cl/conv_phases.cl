@@ -18,6 +18,7 @@
 // region it makes `source` [POINTS][phases][C][NT], then for `together` blocks
 // of KR filters after another the products [POINTS][phases][blocks][KR][NT], a
 // tile of KR filters x NV vectors at a time in registers, and turns those back.
+// From one image of x to the next there are x_pitch channels, y_pitch of y.
 // packed is [groups][POINTS][phases][K / KR][phases][C][KR], one of both being
 // 1. PAD floats stand behind each of the parts of all these, which would
 // else lie at the same places of a cache.
@@ -215,7 +216,8 @@ ONCE void products_of(const global float *in, const global float *w,
         const int S, const int sh, const int sw, const int down,               \
         const int across, const int turned, const int from_top,                \
         const int from_left, const int to_top, const int to_left,              \
-        const int splits, const int together, const float least
+        const int x_pitch, const int y_pitch, const int splits,                \
+        const int together, const float least
 
 ONCE void phases(const global float *restrict x,
                  const global float *restrict packed,
@@ -247,7 +249,7 @@ ONCE void phases(const global float *restrict x,
                 for (int f = 0; f < xw; f++)
                     for (int v = 0; v < NV; v++) {
                         take_lines(x + ((size_t)g * C + c) * H * W,
-                                   (long)groups * C * H * W, N, H, W, xh, xw,
+                                   (long)x_pitch * H * W, N, H, W, xh, xw,
                                    e - from_top, f - from_left, t0 + v * VW,
                                    down, across, lines);
                         put_source(lines, is_last[v], e, f, xh, xw,
@@ -289,7 +291,7 @@ ONCE void phases(const global float *restrict x,
                         put_lines(lines, t0 + v * VW, down, across, N, yh, yw,
                                   e - to_top, -to_left,
                                   y + ((size_t)g * K + k) * P * Q,
-                                  (size_t)groups * K * P * Q, P, Q);
+                                  (size_t)y_pitch * P * Q, P, Q);
                     }
         }
     }
@@ -303,6 +305,6 @@ conv_phases(const global float *restrict x, const global float *restrict packed,
 {
     phases(x, packed, bias, y, region + get_global_id(0) * region_size, turns,
            items, N, groups, C, H, W, K, P, Q, R, S, sh, sw, down, across,
-           turned, from_top, from_left, to_top, to_left, splits, together,
-           least);
+           turned, from_top, from_left, to_top, to_left, x_pitch, y_pitch,
+           splits, together, least);
 }

@@ -4,7 +4,8 @@
 //       big[n, c, p*sh + r*dh - top, q*sw + s*dw - left] * w[k,c,r,s]
 //
 // big is [N, groups*CG, H, W], small [N, groups*KG, P, Q], w [groups*KG, CG, R,
-// S]. Each result gathers its own terms in one order. A work-item of conv_small
+// S]; from one image to the next there are big_pitch and small_pitch channels.
+// Each result gathers its own terms in one order. A work-item of conv_small
 // and conv_big makes ROW results of one row.
 // Results below `least` become it: 0 for a relu, else -INFINITY. Where `gate`, as
 // large as the result, is there and not above zero, the result is zero.
@@ -15,12 +16,12 @@
     const int CG, const int H, const int W, const int KG, const int P,         \
         const int Q, const int R, const int S, const int sh, const int sw,     \
         const int dh, const int dw, const int top, const int left,             \
-        const int groups
+        const int groups, const int big_pitch, const int small_pitch
 
 kernel void conv_small(const global stored *restrict big,
                        const global real *restrict weight,
                        const global real *restrict bias,
-                       const global stored *restrict gate,
+                       const global stored *restrict gate, const int gate_pitch,
                        global stored *restrict small, const int N,
                        const real least, GEOMETRY)
 {
@@ -38,7 +39,7 @@ kernel void conv_small(const global stored *restrict big,
         for (int r = 0; r < R; r++) {
             const int h = p * sh + r * dh - top;
             const global stored *x =
-                big + (((size_t)n * groups + g) * CG + c) * H * W +
+                big + ((size_t)n * big_pitch + g * CG + c) * H * W +
                 (size_t)max(h, 0) * W;
             const global real *a = weight + (((size_t)k * CG + c) * R + r) * S;
 
@@ -58,10 +59,11 @@ kernel void conv_small(const global stored *restrict big,
             }
         }
     for (int i = 0; i < last; i++) {
-        const size_t at = ((size_t)nk * P + p) * Q + q0 + i;
+        const size_t in_plane = (size_t)p * Q + q0 + i;
+        const size_t seen = ((size_t)n * gate_pitch + k) * P * Q + in_plane;
 
-        WRITE(small, at,
-              GATED(at, AT_LEAST(sum[i] + (bias ? bias[k] : REAL(0.0)))));
+        WRITE(small, ((size_t)n * small_pitch + k) * P * Q + in_plane,
+              GATED(seen, AT_LEAST(sum[i] + (bias ? bias[k] : REAL(0.0)))));
     }
 }
 
@@ -70,7 +72,7 @@ kernel void conv_small(const global stored *restrict big,
 kernel void conv_big(const global stored *restrict small,
                      const global real *restrict weight,
                      const global real *restrict bias,
-                     const global stored *restrict gate,
+                     const global stored *restrict gate, const int gate_pitch,
                      global stored *restrict big, const int N,
                      const real least, GEOMETRY)
 {
@@ -88,7 +90,7 @@ kernel void conv_big(const global stored *restrict small,
         for (int r = 0; r < R; r++) {
             const int at = h + top - r * dh, p = at / sh;
             const global stored *y = small +
-                                     ((size_t)n * groups * KG + k) * P * Q +
+                                     ((size_t)n * small_pitch + k) * P * Q +
                                      (size_t)max(p, 0) * Q;
             const global real *a =
                 weight + (((size_t)k * CG + c % CG) * R + r) * S;
@@ -104,10 +106,11 @@ kernel void conv_big(const global stored *restrict small,
                 }
         }
     for (int i = 0; i < last; i++) {
-        const size_t at = ((size_t)nc * H + h) * W + w0 + i;
+        const size_t in_plane = (size_t)h * W + w0 + i;
+        const size_t seen = ((size_t)n * gate_pitch + c) * H * W + in_plane;
 
-        WRITE(big, at,
-              GATED(at, AT_LEAST(sum[i] + (bias ? bias[c] : REAL(0.0)))));
+        WRITE(big, ((size_t)n * big_pitch + c) * H * W + in_plane,
+              GATED(seen, AT_LEAST(sum[i] + (bias ? bias[c] : REAL(0.0)))));
     }
 }
 
@@ -133,10 +136,10 @@ kernel void conv_weight(const global stored *restrict big,
     for (int row = block * rows; row < min((block + 1) * rows, N * P); row++) {
         const int n = row / P, p = row % P, h = p * sh + r * dh - top;
         const global stored *x = big +
-                                 (((size_t)n * groups + g) * CG + c) * H * W +
+                                 ((size_t)n * big_pitch + g * CG + c) * H * W +
                                  (size_t)max(h, 0) * W;
         const global stored *y =
-            small + (((size_t)n * groups * KG + k) * P + p) * Q;
+            small + (((size_t)n * small_pitch + k) * P + p) * Q;
         real along = REAL(0.0);
 
         if (h < 0 || h >= H)
@@ -150,7 +153,7 @@ kernel void conv_weight(const global stored *restrict big,
 
 // Sums of the rows (n, p) of one block, channel by channel; partial is [blocks,
 // K], y [N, K, P, Q].
-kernel void conv_bias(const global stored *restrict y,
+kernel void conv_bias(const global stored *restrict y, const int pitch,
                       global real *restrict partial, const int N, const int K,
                       const int P, const int Q, const int rows)
 {
@@ -161,7 +164,7 @@ kernel void conv_bias(const global stored *restrict y,
         return;
     for (int row = block * rows; row < min((block + 1) * rows, N * P); row++) {
         const global stored *at =
-            y + (((size_t)(row / P) * K + k) * P + row % P) * Q;
+            y + (((size_t)(row / P) * pitch + k) * P + row % P) * Q;
         real4 along = (real4)(REAL(0.0));
         int q = 0;
 

@@ -8,7 +8,8 @@
 // conv_plain.cl. A work-item takes NT = NV * VW tiles of M x M results. In its
 // region it makes `source` [POINTS][C][NT] from all channels, then for each of the
 // POINTS = (M + 2)^2 the products [POINTS][K][NT] of a tile of KR filters x NV vectors in
-// registers, and turns those back. packed is [groups][POINTS][K / KR][C][KR]. PAD
+// registers, and turns those back. From one image of x to the next there are
+// x_pitch channels, y_pitch of y. packed is [groups][POINTS][K / KR][C][KR]. PAD
 // floats stand behind each of the parts of all these, which would else lie
 // at the same places of a cache.
 //
@@ -88,8 +89,8 @@ winograd_pack(const global float *restrict weight,
 #define SIZES                                                                  \
     const int items, const int N, const int groups, const int C, const int H,  \
         const int W, const int K, const int P, const int Q, const int dh,      \
-        const int dw, const int top, const int left, const int splits,         \
-        const float least
+        const int dw, const int top, const int left, const int x_pitch,        \
+        const int y_pitch, const int splits, const float least
 
 ONCE void winograd(const global float *restrict x,
                    const global float *restrict packed,
@@ -100,7 +101,7 @@ ONCE void winograd(const global float *restrict x,
     const int across = ((Q + dw - 1) / dw + M - 1) / M;
     const int chunks = (N * dh * dw * down * across + NT - 1) / NT;
     const int KB = (K + KR - 1) / KR;
-    const long image = (long)groups * C * H * W;
+    const long image = (long)x_pitch * H * W;
     const size_t step = (size_t)C * NT + PAD;
     const size_t point_step = (size_t)KB * C * KR + PAD;
     struct tile tiles[NT];
@@ -184,7 +185,7 @@ ONCE void winograd(const global float *restrict x,
                         if (p < P)
                             store_row(m,
                                       y +
-                                          ((size_t)first.n * groups * K +
+                                          ((size_t)first.n * y_pitch +
                                            g * K + k) *
                                               plane +
                                           (size_t)p * Q + first.q);
@@ -197,7 +198,7 @@ ONCE void winograd(const global float *restrict x,
                         const struct tile t = tiles[v * VW + lane];
                         global float *to =
                             y +
-                            ((size_t)t.n * groups * K + g * K + k) * plane +
+                            ((size_t)t.n * y_pitch + g * K + k) * plane +
                             (size_t)(t.p + r * dh) * Q + t.q;
 
                         if (t.n >= N || t.p + r * dh >= P)
@@ -219,5 +220,5 @@ conv_winograd(const global float *restrict x,
 {
     winograd(x, packed, bias, y, region + get_global_id(0) * region_size,
              turns, items, N, groups, C, H, W, K, P, Q, dh, dw, top, left,
-             splits, least);
+             x_pitch, y_pitch, splits, least);
 }

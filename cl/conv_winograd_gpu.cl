@@ -73,9 +73,11 @@ kernel void winograd_weights(const global float *restrict weight,
             transform(d[r_]);                                                  \
     } while (0)
 
-// One work-item a tile and channel of x [images, groups * C, H, W].
+// One work-item a tile and channel of x [images, groups * C, H, W]. Pitches: the
+// channels from one image to the next.
 kernel void winograd_source(const global stored *restrict x,
-                            global float *restrict source, const int first,
+                            global float *restrict source,
+                            const int x_pitch, const int first,
                             const int tiles, const int C, const int H,
                             const int W, const int down, const int across,
                             const int dh, const int dw, const int top,
@@ -89,7 +91,7 @@ kernel void winograd_source(const global stored *restrict x,
     if (t < tiles && c < C) {
         const struct tile at =
             tile_at(first + t, down, across, dh, dw, top, left);
-        const global stored *image = x + ((at.n * groups + g) * C + c) * H * W;
+        const global stored *image = x + ((size_t)at.n * x_pitch + g * C + c) * H * W;
 
         for (int r = 0; r < SIDE; r++)
             for (int s = 0; s < SIDE; s++) {
@@ -161,7 +163,8 @@ kernel void winograd_result(const global float *restrict scratch,
                             const long result_at,
                             const global float *restrict bias,
                             const global stored *restrict gate,
-                            global stored *restrict y, const int first,
+                            global stored *restrict y, const int y_pitch,
+                            const int gate_pitch, const int first,
                             const int tiles, const int KP, const int P,
                             const int Q, const int down, const int across,
                             const int dh, const int dw, const float least)
@@ -180,9 +183,9 @@ kernel void winograd_result(const global float *restrict scratch,
         for (int s = 0; s < SIDE; s++)
             d[r][s] = scratch[(SIDE * r + s) * step];
     TRANSFORM_BOTH(result_transform, d, SIDE, M);
-    y += ((at.n * groups + g) * K + k) * P * Q;
+    y += ((size_t)at.n * y_pitch + g * K + k) * P * Q;
     if (gate)
-        gate += ((at.n * groups + g) * K + k) * P * Q;
+        gate += ((size_t)at.n * gate_pitch + g * K + k) * P * Q;
     for (int i = 0; i < M; i++)
         for (int j = 0; j < M; j++) {
             const int p = at.p + i * dh, q = at.q + j * dw;
@@ -200,7 +203,8 @@ kernel void winograd_result(const global float *restrict scratch,
 // those beyond too.
 kernel void winograd_gradient(const global stored *restrict dy,
                               global float *restrict scratch,
-                              const long result_at, const int first,
+                              const long result_at, const int dy_pitch,
+                              const int first,
                               const int tiles, const int K, const int P,
                               const int Q, const int down, const int across,
                               const int dh, const int dw)
@@ -209,7 +213,7 @@ kernel void winograd_gradient(const global stored *restrict dy,
     const size_t TP = get_global_size(0), KP = get_global_size(1);
     const size_t groups = get_global_size(2), step = groups * KP * TP;
     const struct tile at = tile_at(first + t, down, across, dh, dw, 0, 0);
-    const global stored *image = dy + ((at.n * groups + g) * K + k) * P * Q;
+    const global stored *image = dy + ((size_t)at.n * dy_pitch + g * K + k) * P * Q;
     float d[SIDE][SIDE];
 
     for (int i = 0; i < SIDE; i++)

@@ -174,8 +174,8 @@ ONCE int put_big(const global float *x, const int planes, const int H,
     const int items, const int images, const int groups, const int C,          \
         const int H, const int W, const int K, const int P, const int Q,       \
         const int R, const int S, const int sh, const int sw, const int dh,    \
-        const int dw, const int top, const int left, const int T,              \
-        const int together, const int channels, const int filters,             \
+        const int dw, const int top, const int left, const int big_pitch,      \
+        const int small_pitch, const int T, const int together, const int channels, const int filters,             \
         const int parts
 
 ONCE void winograd_weights(const global float *restrict big,
@@ -226,8 +226,8 @@ ONCE void winograd_weights(const global float *restrict big,
                 for (int c = 0; c < cn; c += VW)
                     for (int ef = 0; ef < phases; ef++)
                         next = put_big(
-                            big + (((size_t)at.n * groups + g) * C + c0 + c) *
-                                      H * W,
+                            big + ((size_t)at.n * big_pitch + g * C + c0 + c) * H *
+                                      W,
                             cn - c, H, W, at.p * sh + ef / sw - top,
                             at.q * sw + ef % sw - left, sh, sw, dh, dw,
                             columns, whole, rows, pitch,
@@ -239,8 +239,8 @@ ONCE void winograd_weights(const global float *restrict big,
                     for (int r = 0; r < M; r++)
                         turn_row(
                             small +
-                                (((size_t)at.n * groups + g) * K + k0 + k) * P *
-                                    Q,
+                                ((size_t)at.n * small_pitch + g * K + k0 + k) *
+                                    P * Q,
                             (size_t)P * Q, live, P, Q, at.p + r * dh, at.q, 1,
                             whole, rows + r * pitch * VW);
                     for (int j = 0; j < whole; j++) {
@@ -340,8 +340,8 @@ conv_winograd_weight(const global float *restrict big,
     winograd_weights(big, small, scratch,
                      scratch + region_at + get_global_id(0) * region_size,
                      has_bias, partial_at, turns, items, images, groups, C, H, W,
-                     K, P, Q, R, S, sh, sw, dh, dw, top, left, T, together,
-                     channels, filters, parts);
+                     K, P, Q, R, S, sh, sw, dh, dw, top, left, big_pitch,
+                     small_pitch, T, together, channels, filters, parts);
 }
 
 // Adds the parts of BLOCK filters and of NJ channels, turns them back by G^T .. G

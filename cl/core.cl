@@ -3,14 +3,17 @@
 #include "gate.cl"
 #include "halves.cl"
 
-// y += a * x, n elements; one work-item per `chunk` elements.
-kernel void core_add(global stored *restrict y,
-                     const global stored *restrict x, const real a,
-                     const long n, const int chunk)
+// y += a * x; one work-item per `chunk` elements of an image of n, steps from
+// one image to the next.
+kernel void core_add(global stored *restrict y, const long y_step,
+                     const global stored *restrict x, const long x_step,
+                     const real a, const long n, const int chunk)
 {
     const long first = (long)get_global_id(0) * chunk;
     const long last = min(first + chunk, n);
 
+    y += get_global_id(1) * y_step;
+    x += get_global_id(1) * x_step;
     for (long i = first; i < last; i++)
         WRITE(y, i, READ(y, i) + a * READ(x, i));
 }

@@ -132,6 +132,7 @@ ONCE void maxpool_row(const global real *x, global real *y, global TAP *taps,
 
 kernel void maxpool_forward(const global stored *restrict x,
                             global stored *restrict y, global TAP *restrict taps,
+                            const int C, const long x_pitch, const long y_pitch,
                             const int H, const int W, const int P, const int Q,
                             const long all_rows, const int rows,
                             const int columns)
@@ -142,7 +143,10 @@ kernel void maxpool_forward(const global stored *restrict x,
     const long last = min(first + rows, all_rows);
 
     for (long row = first; row < last; row++) {
-        const global stored *plane = x + row / P * H * W;
+        const global stored *plane =
+            x + pitched_plane(row / P, C, x_pitch) * H * W;
+        global stored *made =
+            y + (pitched_plane(row / P, C, y_pitch) * P + row % P) * Q;
         const int h = (int)(row % P) * SH - TOP;
         int from = end, to = end;
 
@@ -150,14 +154,14 @@ kernel void maxpool_forward(const global stored *restrict x,
         if (h >= 0 && h + (KH - 1) * DH < H) {
             from = clamp(window_from(Q), begin, end);
             to = clamp(window_to(W, Q), from, end);
-            maxpool_row(plane, y + row * Q, taps + row * Q, W, h, from, to);
+            maxpool_row(plane, made, taps + row * Q, W, h, from, to);
         }
 #endif
         for (int q = begin; q < from; q++)
-            maxpool_one(plane, y + row * Q + q, taps + row * Q + q, H, W, h,
+            maxpool_one(plane, made + q, taps + row * Q + q, H, W, h,
                         q * SW - LEFT);
         for (int q = to; q < end; q++)
-            maxpool_one(plane, y + row * Q + q, taps + row * Q + q, H, W, h,
+            maxpool_one(plane, made + q, taps + row * Q + q, H, W, h,
                         q * SW - LEFT);
     }
 }
@@ -248,7 +252,8 @@ ONCE void maxpool_give(const global real *restrict dy,
 // Each number of dx looks at the windows that it is a tap of.
 kernel void maxpool_backward(const global stored *restrict dy,
                              const global TAP *restrict taps,
-                             global stored *restrict dx, const int H,
+                             global stored *restrict dx, const int C,
+                             const long dy_pitch, const int H,
                              const int W, const int P, const int Q, const long all_rows,
                              const int rows, const int columns)
 {
@@ -258,6 +263,7 @@ kernel void maxpool_backward(const global stored *restrict dy,
     const long last = min(first + rows, all_rows);
 
     for (long row = first; row < last; row++) {
+        const long plane = pitched_plane(row / H, C, dy_pitch);
         const int h = row % H;
 
 #if FAST
@@ -269,7 +275,7 @@ kernel void maxpool_backward(const global stored *restrict dy,
 
             if (at < 0 || at % SH || p >= P)
                 continue;
-            maxpool_give(dy + base, taps + base, dx + row * W, h, W, Q, r,
+            maxpool_give(dy + (plane * P + p) * Q, taps + base, dx + row * W, h, W, Q, r,
                          begin, end, is_first);
             is_first = 0;
         }
@@ -284,7 +290,8 @@ kernel void maxpool_backward(const global stored *restrict dy,
                 const long base = (row / H * P + p) * Q;
 
                 if (at >= 0 && at % SH == 0 && p < P)
-                    sum += maxpool_sum(dy + base, taps + base, h, w, W, Q, r);
+                    sum += maxpool_sum(dy + (plane * P + p) * Q, taps + base,
+                                       h, w, W, Q, r);
             }
             WRITE(dx, row * W + w, sum);
         }

@@ -1,6 +1,7 @@
 // norm: what batch, group and instance normalisation share.
 //
-// x is planes of `size` numbers, plane n * C + c. A set of planes has one mean
+// x is planes of `size` numbers, plane n * C + c; of y and dy, which may have a
+// pitch, n * pitch + c. A set of planes has one mean
 // and one variance: the planes of a channel, or those of a group of channels of
 // an image. The set of a plane is plane / divisor % sets; set s has `planes`
 // planes, the first is s * divisor, each is `step` after the one before.
@@ -214,7 +215,7 @@ kernel void norm_statistics(const global real *parts, global real *moments,
 // variance if is_variance, else 1 / sqrt(variance + epsilon). weight and bias,
 // of the channels, may be null.
 kernel void norm_apply(const global stored *x, global stored *y,
-                       const global real *mean, const long mean_at,
+                       const long pitch, const global real *mean, const long mean_at,
                        const global real *spread, const long spread_at,
                        const global real *weight, const global real *bias,
                        const long size, const long K, const long chunks,
@@ -236,7 +237,7 @@ kernel void norm_apply(const global stored *x, global stored *y,
         const real scale = weight ? weight[c] * inverse : inverse;
         const real shift = bias ? bias[c] : REAL(0.0), m = mean[mean_at + set];
         const global stored *from = x + plane * size + start;
-        global stored *to = y + plane * size + start;
+        global stored *to = y + pitched_plane(plane, C, pitch) * size + start;
 
         for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH) {
             const wide v = (LOAD(from + j) - m) * scale + shift;

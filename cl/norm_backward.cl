@@ -5,7 +5,7 @@
 // parts[i] is the sum of dy over chunk i, parts[chunks + i] that of
 // dy * (x - mean).
 kernel void norm_sums(const global stored *restrict x,
-                      const global stored *restrict dy,
+                      const global stored *restrict dy, const long pitch,
                       const global real *restrict moments,
                       const global real *restrict weight,
                       const global real *restrict bias,
@@ -28,7 +28,8 @@ kernel void norm_sums(const global stored *restrict x,
             weight ? weight[c] * moments[sets + set] : moments[sets + set];
         const real shift = bias ? bias[c] : REAL(0.0);
         const global stored *at = x + plane * size + start;
-        const global stored *g = dy + plane * size + start;
+        const global stored *g =
+            dy + pitched_plane(plane, C, pitch) * size + start;
         wide sum = (wide)(REAL(0.0)), product = (wide)(REAL(0.0));
         real rest = REAL(0.0), rest_product = REAL(0.0);
 
@@ -121,7 +122,7 @@ kernel void norm_means(global real *parts, const long behind,
 // dx = inverse * (weight * dy - means[set] - (x - mean) * means[sets + set]);
 // dy and dx may be one buffer.
 kernel void norm_gradient(const global stored *x, const global stored *dy,
-                          global stored *dx, const global real *parts,
+                          const long pitch, global stored *dx, const global real *parts,
                           const long behind, const global real *moments,
                           const global real *weight, const global real *bias,
                           const long size, const long K, const long chunks,
@@ -142,7 +143,9 @@ kernel void norm_gradient(const global stored *x, const global stored *dy,
         const real a = weight ? weight[plane % C] * s : s;
         const real b = s * means[set], c = s * means[sets + set];
         const real shift = bias ? bias[plane % C] : REAL(0.0);
-        const global stored *at = x + base, *g = dy + base;
+        const global stored *at = x + base;
+        const global stored *g =
+            dy + pitched_plane(plane, C, pitch) * size + start;
         global stored *to = dx + base;
 
         for (int j = lane * WIDTH; j + WIDTH <= n; j += LANES * WIDTH) {

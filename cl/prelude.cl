@@ -37,3 +37,9 @@ typedef float4 real4;
 #define READ(p, i) ((p)[i])
 #define WRITE(p, i, v) ((p)[i] = (v))
 #endif
+
+// Plane n * C + c of a tensor with a pitch (see lam_pitch): n * pitch + c.
+long pitched_plane(const long plane, const int C, const long pitch)
+{
+    return plane / C * pitch + plane % C;
+}

@@ -1,4 +1,5 @@
-// resize: x [planes, H, W] to y [planes, OH, OW] and back.
+// resize: x [planes, H, W] to y [planes, OH, OW] and back; of y, `pitch` planes
+// from one image to the next, of which C are its own.
 //
 // A coordinate is a ratio of whole numbers num / den (see plugins/resize.c), so
 // every choice of a pixel is exact, in INDEX: int where the sizes allow it, else
@@ -78,7 +79,8 @@ bool repeats(const int mode, const int rounding, const int W, const int OW)
 
 kernel void resize_nearest(const global stored *restrict x,
                            global stored *restrict y, const int H, const int W,
-                           const int OH, const int OW, const int mode,
+                           const int OH, const int OW, const int C,
+                           const long pitch, const int mode,
                            const int rounding, const int chunk)
 {
     const int first = get_global_id(0) * chunk, last = min(first + chunk, OW);
@@ -89,7 +91,7 @@ kernel void resize_nearest(const global stored *restrict x,
 
     if (oy >= OH)
         return;
-    y += (plane * OH + oy) * OW;
+    y += (pitched_plane(plane, C, pitch) * OH + oy) * OW;
     if (repeats(mode, rounding, W, OW)) {
         const int r = OW / W;
         int ox = first;
@@ -131,6 +133,7 @@ real nearest_sum(const global stored *restrict dy, const int2 rows,
 kernel void resize_nearest_backward(const global stored *restrict dy,
                                     global stored *restrict dx, const int H,
                                     const int W, const int OH, const int OW,
+                                    const int C, const long pitch,
                                     const int mode, const int rounding,
                                     const int chunk)
 {
@@ -144,7 +147,7 @@ kernel void resize_nearest_backward(const global stored *restrict dy,
     if (i >= H)
         return;
     dx += (plane * H + i) * W;
-    dy += plane * OH * OW;
+    dy += pitched_plane(plane, C, pitch) * OH * OW;
     if (!IS_WHOLE) {
         for (int j = first; j < last; j++)
             WRITE(dx, j,
@@ -171,7 +174,8 @@ kernel void resize_nearest_backward(const global stored *restrict dy,
 
 kernel void resize_bilinear(const global stored *restrict x,
                             global stored *restrict y, const int H, const int W,
-                            const int OH, const int OW, const int mode,
+                            const int OH, const int OW, const int C,
+                            const long pitch, const int mode,
                             const int rounding, const int chunk)
 {
     const int first = get_global_id(0) * chunk, last = min(first + chunk, OW);
@@ -184,7 +188,7 @@ kernel void resize_bilinear(const global stored *restrict x,
 
     if (oy >= OH)
         return;
-    y += (plane * OH + oy) * OW;
+    y += (pitched_plane(plane, C, pitch) * OH + oy) * OW;
     for (int ox = first; ox < last; ox++) {
         const int2 at = bilinear(mode, ox, W, OW, &tx);
         const real p = READ(above, at.x), q = READ(below, at.x);
@@ -223,6 +227,7 @@ real bilinear_sum(const global stored *restrict dy, const int2 rows,
 kernel void resize_bilinear_backward(const global stored *restrict dy,
                                      global stored *restrict dx, const int H,
                                      const int W, const int OH, const int OW,
+                                     const int C, const long pitch,
                                      const int mode, const int rounding,
                                      const int chunk)
 {
@@ -235,7 +240,7 @@ kernel void resize_bilinear_backward(const global stored *restrict dy,
     if (i >= H)
         return;
     dx += (plane * H + i) * W;
-    dy += plane * OH * OW;
+    dy += pitched_plane(plane, C, pitch) * OH * OW;
     if (!IS_WHOLE) {
         for (int j = first; j < last; j++)
             WRITE(dx, j,

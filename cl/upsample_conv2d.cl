@@ -4,7 +4,8 @@
 //   y[n,k,p,q] = bias[k] + sum over c, r, s of
 //       e[n, c, p + r - top, q + s - left] * w[k,c,r,s]
 //
-// with y [N, groups*KG, P, Q] and w [groups*KG, CG, R, S]. The first three
+// with y [N, groups*KG, P, Q] and w [groups*KG, CG, R, S]; from one image to the
+// next there are x_pitch and y_pitch channels. The first three
 // kernels do so plainly, never writing e; each result gathers its terms in one
 // order. The same is a transposed convolution of strides SY, SX by
 //
@@ -17,7 +18,8 @@
 #define GEOMETRY                                                               \
     const int N, const int groups, const int CG, const int H, const int W,     \
         const int KG, const int P, const int Q, const int R, const int S,      \
-        const int SY, const int SX, const int top, const int left
+        const int SY, const int SX, const int top, const int left,             \
+        const int x_pitch, const int y_pitch
 
 kernel void upsample_run(const global stored *restrict x,
                          const global real *restrict w,
@@ -33,7 +35,7 @@ kernel void upsample_run(const global stored *restrict x,
         return;
     for (int c = 0; c < CG; c++) {
         const global stored *image =
-            x + (((size_t)n * groups + k / KG) * CG + c) * H * W;
+            x + ((size_t)n * x_pitch + k / KG * CG + c) * H * W;
 
         for (int r = 0; r < R; r++)
             for (int s = 0; s < S; s++) {
@@ -44,7 +46,7 @@ kernel void upsample_run(const global stored *restrict x,
                            w[(((size_t)k * CG + c) * R + r) * S + s];
             }
     }
-    WRITE(y, ((size_t)nk * P + p) * Q + q, sum < least ? least : sum);
+    WRITE(y, (((size_t)n * y_pitch + k) * P + p) * Q + q, sum < least ? least : sum);
 }
 
 kernel void upsample_data(const global stored *restrict dy,
@@ -73,9 +75,9 @@ kernel void upsample_data(const global stored *restrict dy,
                         along += w[(((size_t)k * CG + c % CG) * R + r) * S + s];
                 sum +=
                     along *
-                    READ(dy, (((size_t)n * groups * KG + k) * P + p) * Q + q);
+                    READ(dy, (((size_t)n * y_pitch + k) * P + p) * Q + q);
             }
-    WRITE(dx, ((size_t)nc * H + i) * W + j, sum);
+    WRITE(dx, (((size_t)n * x_pitch + c) * H + i) * W + j, sum);
 }
 
 kernel void upsample_weight(const global stored *restrict x,
@@ -91,11 +93,11 @@ kernel void upsample_weight(const global stored *restrict x,
     for (int n = 0; n < N; n++)
         for (int p = max(0, top - r); p < min(P, H * SY + top - r); p++) {
             const global stored *row =
-                x + ((((size_t)n * groups + k / KG) * CG + c) * H +
+                x + (((size_t)n * x_pitch + k / KG * CG + c) * H +
                      (p + r - top) / SY) *
                         W;
             const global stored *gradient =
-                dy + (((size_t)n * groups * KG + k) * P + p) * Q;
+                dy + (((size_t)n * y_pitch + k) * P + p) * Q;
             real along = REAL(0.0);
 
             for (int q = max(0, left - s); q < min(Q, W * SX + left - s); q++)

@@ -14,7 +14,9 @@ static int concat_shape(const struct lam_layer *layer,
 
     shapes->n_out = 1;
     shapes->out[0] = shapes->in[0];
-    shapes->flags = LAM_HALVES;
+    shapes->flags = LAM_HALVES | LAM_JOINS;
+    shapes->pitched_in = (1u << shapes->n_in) - 1;
+    shapes->pitched_out = 1;
     if (shapes->in[0].rank < 2)
         return host->fail(host, LAM_ESHAPE,
                           "inputs of rank %d have no channels",
@@ -35,8 +37,6 @@ static int concat_shape(const struct lam_layer *layer,
                                   (long long)shapes->in[0].dim[d]);
         shapes->out[0].dim[1] += x->dim[1];
     }
-    if (shapes->in[0].dim[0] == 1)
-        shapes->flags |= LAM_JOINS;
     return LAM_OK;
 }
 
@@ -54,22 +54,30 @@ static int64_t row_of(const struct lam_shape *shape)
     return lam_elements(shape) / shape->dim[0];
 }
 
+// Elements from one image to the next.
+static int64_t step_of(const struct lam_tensor *x)
+{
+    return row_of(&x->shape) / x->shape.dim[1] * lam_pitch(x);
+}
+
 // Copies between a part and its place in the whole, image by image.
 static int concat_move(struct lam_layer *layer, const struct lam_tensor *part,
                        const struct lam_tensor *whole, int64_t offset,
                        bool to_whole)
 {
     const struct concat_state *state = layer->state;
-    const int64_t row = row_of(&part->shape), whole_row = row_of(&whole->shape);
+    const int64_t row = row_of(&part->shape);
+    const int64_t part_step = step_of(part), whole_step = step_of(whole);
     struct flat cut = flat_cut(layer->host, row);
-    const struct lam_arg args[] = {LAM_ARG_TENSOR(to_whole ? part : whole),
-                                   LAM_ARG_TENSOR(to_whole ? whole : part),
-                                   LAM_ARG_LONG(to_whole ? 0 : offset),
-                                   LAM_ARG_LONG(to_whole ? offset : 0),
-                                   LAM_ARG_LONG(to_whole ? row : whole_row),
-                                   LAM_ARG_LONG(to_whole ? whole_row : row),
-                                   LAM_ARG_LONG(row),
-                                   LAM_ARG_INT(cut.chunk)};
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(to_whole ? part : whole),
+        LAM_ARG_TENSOR(to_whole ? whole : part),
+        LAM_ARG_LONG(to_whole ? 0 : offset),
+        LAM_ARG_LONG(to_whole ? offset : 0),
+        LAM_ARG_LONG(to_whole ? part_step : whole_step),
+        LAM_ARG_LONG(to_whole ? whole_step : part_step),
+        LAM_ARG_LONG(row),
+        LAM_ARG_INT(cut.chunk)};
 
     cut.global[2] = (size_t)part->shape.dim[0];
     return layer->host->launch(layer->host, state->kernel, args, 8, cut.global,

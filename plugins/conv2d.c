@@ -101,6 +101,7 @@ static int conv2d_shape(const struct lam_layer *layer,
         .dtype = shapes->in[0].dtype, .rank = 4, .dim = {g.n, g.k, g.p, g.q}};
     conv_weights(config, shapes, true, taps * g.c, taps * g.k);
     shapes->backward_in = 1;
+    shapes->pitched_in = shapes->pitched_out = 1;
     shapes->backward_scratch = conv_plain_scratch(layer->host, &g);
     shapes->macs = taps * g.c * g.k * g.n * g.p * g.q;
     return LAM_OK;

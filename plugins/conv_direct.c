@@ -280,6 +280,8 @@ int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
                                    LAM_ARG_INT(g->top),
                                    LAM_ARG_INT(g->left),
                                    LAM_ARG_INT(made == CONV_BIG),
+                                   LAM_ARG_INT(lam_pitch(src)),
+                                   LAM_ARG_INT(lam_pitch(dst)),
                                    LAM_ARG_INT(cut->rows),
                                    LAM_ARG_INT(cut->columns),
                                    LAM_ARG_INT(cut->splits),
@@ -291,5 +293,5 @@ int conv_direct_run(const struct lam_host *host, const struct conv_geometry *g,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 28, global, local);
+    return host->launch(host, direct->run, args, 30, global, local);
 }

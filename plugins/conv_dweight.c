@@ -192,11 +192,13 @@ int conv_dweight_run(const struct lam_host *host,
                                    LAM_ARG_INT(g->dw),
                                    LAM_ARG_INT(g->top),
                                    LAM_ARG_INT(g->left),
+                                   LAM_ARG_INT(lam_pitch(big)),
+                                   LAM_ARG_INT(lam_pitch(small)),
                                    LAM_ARG_INT(cut->rows),
                                    LAM_ARG_INT(cut->columns),
                                    LAM_ARG_INT(cut->channels),
                                    LAM_ARG_INT(cut->parts)};
-    int err = host->launch(host, direct->run, args, 29, global, local);
+    int err = host->launch(host, direct->run, args, 31, global, local);
 
     if (!err)
         err = sum_parts(host, g, direct, io);

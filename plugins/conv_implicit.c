@@ -132,9 +132,12 @@ int conv_implicit_run(
                                    LAM_ARG_INT(g->top),
                                    LAM_ARG_INT(g->left),
                                    LAM_ARG_INT(is_big),
+                                   LAM_ARG_INT(lam_pitch(src)),
+                                   LAM_ARG_INT(lam_pitch(dst)),
+                                   LAM_ARG_INT(gate ? lam_pitch(gate) : 0),
                                    LAM_ARG_REAL(least)};
 
-    return host->launch(host, implicit->run, args, 23, global, local);
+    return host->launch(host, implicit->run, args, 26, global, local);
 }
 
 int conv_implicit_weight(
@@ -170,9 +173,11 @@ int conv_implicit_weight(
         LAM_ARG_INT(g->dw),
         LAM_ARG_INT(g->top),
         LAM_ARG_INT(g->left),
+        LAM_ARG_INT(lam_pitch(big)),
+        LAM_ARG_INT(lam_pitch(small)),
         LAM_ARG_INT(parts)};
     const int err =
-        host->launch(host, implicit->weight, args, 20, global, local);
+        host->launch(host, implicit->weight, args, 22, global, local);
 
     return err || parts == 1 ? err
                              : conv_plain_reduce(host, plain, scratch, d_weight,

@@ -240,10 +240,15 @@ static int weight_score_phases(const struct lam_layer *layer,
 #define PANELS    "matrix products of what the taps see, for processors"
 #define DIRECT    "packed weights and register tiles, for processors"
 
-#define WINOGRAD(M, name, doc, is_inexact)                                     \
-    {name,          LAM_PASS_RUN,      doc,                                    \
-     run_score_##M, run_workspace_##M, run_prepare_##M,                        \
-     run_##M,       is_inexact},                                               \
+#define WINOGRAD(M, name, doc, flags)                                          \
+    {name,                                                                     \
+     LAM_PASS_RUN,                                                             \
+     doc,                                                                      \
+     run_score_##M,                                                            \
+     run_workspace_##M,                                                        \
+     run_prepare_##M,                                                          \
+     run_##M,                                                                  \
+     flags},                                                                   \
         {name,                                                                 \
          LAM_PASS_BACKWARD_DATA,                                               \
          doc,                                                                  \
@@ -251,33 +256,35 @@ static int weight_score_phases(const struct lam_layer *layer,
          data_workspace_##M,                                                   \
          data_prepare_##M,                                                     \
          data_##M,                                                             \
-         is_inexact},                                                          \
+         flags},                                                               \
     {                                                                          \
         name, LAM_PASS_BACKWARD_WEIGHT, doc, weight_score_##M,                 \
-            weight_workspace_##M, weight_prepare_##M, weight_winograd,         \
-            is_inexact                                                         \
+            weight_workspace_##M, weight_prepare_##M, weight_winograd, flags   \
     }
 
-#define ROW(name, PASS, pass, doc, is_inexact)                                 \
+#define ROW(name, PASS, pass, doc, flags)                                      \
     {                                                                          \
 #name, PASS, doc, pass##_score_##name, pass##_workspace_##name,        \
-            pass##_prepare_##name, pass##_##name, is_inexact                   \
+            pass##_prepare_##name, pass##_##name, flags                        \
     }
 
 const struct lam_variant conv_variants[] = {
-    WINOGRAD(4, "winograd", "F(4x4, 3x3), for processors", 1),
+    WINOGRAD(4, "winograd", "F(4x4, 3x3), for processors",
+             LAM_INEXACT | LAM_PITCHED),
     WINOGRAD(2, "winograd2",
              "F(2x2, 3x3), for processors: fewer products, "
              "and results of whole numbers stay exact",
-             0),
-    ROW(phases, LAM_PASS_RUN, run, IN_PHASES, 1),
-    ROW(phases, LAM_PASS_BACKWARD_DATA, data, IN_PHASES, 1),
+             LAM_PITCHED),
+    ROW(phases, LAM_PASS_RUN, run, IN_PHASES, LAM_INEXACT | LAM_PITCHED),
+    ROW(phases, LAM_PASS_BACKWARD_DATA, data, IN_PHASES,
+        LAM_INEXACT | LAM_PITCHED),
     {"phases", LAM_PASS_BACKWARD_WEIGHT, IN_PHASES, weight_score_phases,
-     weight_workspace_4, weight_prepare_4, weight_winograd, 1},
-    ROW(panel, LAM_PASS_RUN, run, PANELS, 0),
-    ROW(panel, LAM_PASS_BACKWARD_DATA, data, PANELS, 0),
-    ROW(direct, LAM_PASS_RUN, run, DIRECT, 0),
-    ROW(direct, LAM_PASS_BACKWARD_DATA, data, DIRECT, 0),
-    ROW(direct, LAM_PASS_BACKWARD_WEIGHT, weight, DIRECT, 0),
+     weight_workspace_4, weight_prepare_4, weight_winograd,
+     LAM_INEXACT | LAM_PITCHED},
+    ROW(panel, LAM_PASS_RUN, run, PANELS, LAM_PITCHED),
+    ROW(panel, LAM_PASS_BACKWARD_DATA, data, PANELS, LAM_PITCHED),
+    ROW(direct, LAM_PASS_RUN, run, DIRECT, LAM_PITCHED),
+    ROW(direct, LAM_PASS_BACKWARD_DATA, data, DIRECT, LAM_PITCHED),
+    ROW(direct, LAM_PASS_BACKWARD_WEIGHT, weight, DIRECT, LAM_PITCHED),
     CONV_GPU_VARIANTS,
     {0}};

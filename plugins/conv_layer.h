@@ -69,38 +69,38 @@ CONV_DO(conv_data_winograd_gpu);
 CONV_DO(conv_weight_winograd_gpu);
 
 // Rows of conv_variants.
-#define CONV_WINOGRAD_GPU_ROW(name, m, PASS, pass, is_inexact)                 \
+#define CONV_WINOGRAD_GPU_ROW(name, m, PASS, pass, flags)                      \
     {                                                                          \
         name, PASS, "F(" #m "x" #m ", 3x3) by matrix products, for GPUs",      \
             conv_##pass##_score_gpu##m, conv_##pass##_workspace_gpu##m,        \
-            conv_##pass##_prepare_gpu##m, conv_##pass##_winograd_gpu,          \
-            is_inexact                                                         \
+            conv_##pass##_prepare_gpu##m, conv_##pass##_winograd_gpu, flags    \
     }
-#define CONV_WINOGRAD_GPU_ROWS(name, m, is_inexact)                            \
-    CONV_WINOGRAD_GPU_ROW(name, m, LAM_PASS_RUN, run, is_inexact),             \
-        CONV_WINOGRAD_GPU_ROW(name, m, LAM_PASS_BACKWARD_DATA, data,           \
-                              is_inexact),                                     \
+#define CONV_WINOGRAD_GPU_ROWS(name, m, flags)                                 \
+    CONV_WINOGRAD_GPU_ROW(name, m, LAM_PASS_RUN, run, flags),                  \
+        CONV_WINOGRAD_GPU_ROW(name, m, LAM_PASS_BACKWARD_DATA, data, flags),   \
         CONV_WINOGRAD_GPU_ROW(name, m, LAM_PASS_BACKWARD_WEIGHT, weight,       \
-                              is_inexact)
-#define CONV_GPU_ROW(name, PASS, doc, run, workspace)                          \
+                              flags)
+#define CONV_GPU_ROW(name, PASS, doc, run, workspace, flags)                   \
     {                                                                          \
 #name, PASS, doc, conv_score_##name, workspace, conv_prepare_##name,   \
-            conv_##run##_##name, 0                                             \
+            conv_##run##_##name, flags                                         \
     }
 #define CONV_IMPLICIT "matrix products of the image as it lies, for GPUs"
 #define CONV_GEMM     "matrix products over columns, for GPUs"
 #define CONV_GPU_VARIANTS                                                      \
-    CONV_WINOGRAD_GPU_ROWS("winograd_gpu", 4, 1),                              \
-        CONV_WINOGRAD_GPU_ROWS("winograd2_gpu", 2, 0),                         \
-        CONV_GPU_ROW(implicit, LAM_PASS_RUN, CONV_IMPLICIT, run, NULL),        \
+    CONV_WINOGRAD_GPU_ROWS("winograd_gpu", 4, LAM_INEXACT | LAM_PITCHED),      \
+        CONV_WINOGRAD_GPU_ROWS("winograd2_gpu", 2, LAM_PITCHED),               \
+        CONV_GPU_ROW(implicit, LAM_PASS_RUN, CONV_IMPLICIT, run, NULL,         \
+                     LAM_PITCHED),                                             \
         CONV_GPU_ROW(implicit, LAM_PASS_BACKWARD_DATA, CONV_IMPLICIT, data,    \
-                     NULL),                                                    \
+                     NULL, LAM_PITCHED),                                       \
         CONV_GPU_ROW(implicit, LAM_PASS_BACKWARD_WEIGHT, CONV_IMPLICIT,        \
-                     weight, conv_workspace_implicit),                         \
-        CONV_GPU_ROW(gemm, LAM_PASS_RUN, CONV_GEMM, run, conv_workspace_gemm), \
+                     weight, conv_workspace_implicit, LAM_PITCHED),            \
+        CONV_GPU_ROW(gemm, LAM_PASS_RUN, CONV_GEMM, run, conv_workspace_gemm,  \
+                     0),                                                       \
         CONV_GPU_ROW(gemm, LAM_PASS_BACKWARD_DATA, CONV_GEMM, data,            \
-                     conv_workspace_gemm),                                     \
+                     conv_workspace_gemm, 0),                                  \
         CONV_GPU_ROW(gemm, LAM_PASS_BACKWARD_WEIGHT, CONV_GEMM, weight,        \
-                     conv_workspace_gemm)
+                     conv_workspace_gemm, 0)
 
 #endif

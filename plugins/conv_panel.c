@@ -203,6 +203,8 @@ int conv_panel_run(const struct lam_host *host, const struct conv_geometry *g,
                                    LAM_ARG_INT(seen->left),
                                    LAM_ARG_INT(p.made_r),
                                    LAM_ARG_INT(p.made_s),
+                                   LAM_ARG_INT(lam_pitch(src)),
+                                   LAM_ARG_INT(lam_pitch(dst)),
                                    LAM_ARG_INT(cut->columns),
                                    LAM_ARG_INT(cut->splits),
                                    LAM_ARG_REAL(least)};
@@ -213,5 +215,5 @@ int conv_panel_run(const struct lam_host *host, const struct conv_geometry *g,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 28, global, local);
+    return host->launch(host, direct->run, args, 30, global, local);
 }

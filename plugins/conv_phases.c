@@ -212,6 +212,8 @@ int conv_phases_run(const struct lam_host *host, const struct conv_geometry *g,
                                    LAM_ARG_INT(p.from_left),
                                    LAM_ARG_INT(p.to_top),
                                    LAM_ARG_INT(p.to_left),
+                                   LAM_ARG_INT(lam_pitch(src)),
+                                   LAM_ARG_INT(lam_pitch(dst)),
                                    LAM_ARG_INT(cut->splits),
                                    LAM_ARG_INT(cut->filters),
                                    LAM_ARG_REAL(least)};
@@ -222,5 +224,5 @@ int conv_phases_run(const struct lam_host *host, const struct conv_geometry *g,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 30, global, local);
+    return host->launch(host, direct->run, args, 32, global, local);
 }

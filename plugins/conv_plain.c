@@ -6,15 +6,16 @@
 #include "conv_plain.cl.h"
 #include "flat.h"
 
-enum { N_GEOMETRY = 15 };
+enum { N_GEOMETRY = 17 };
 
-#define GEOMETRY_ARGS(g)                                                       \
+#define GEOMETRY_ARGS(g, big, small)                                           \
     LAM_ARG_INT((g)->c / (g)->groups), LAM_ARG_INT((g)->h),                    \
         LAM_ARG_INT((g)->w), LAM_ARG_INT((g)->k / (g)->groups),                \
         LAM_ARG_INT((g)->p), LAM_ARG_INT((g)->q), LAM_ARG_INT((g)->r),         \
         LAM_ARG_INT((g)->s), LAM_ARG_INT((g)->sh), LAM_ARG_INT((g)->sw),       \
         LAM_ARG_INT((g)->dh), LAM_ARG_INT((g)->dw), LAM_ARG_INT((g)->top),     \
-        LAM_ARG_INT((g)->left), LAM_ARG_INT((g)->groups)
+        LAM_ARG_INT((g)->left), LAM_ARG_INT((g)->groups),                      \
+        LAM_ARG_INT(lam_pitch(big)), LAM_ARG_INT(lam_pitch(small))
 
 // Neighbouring work-items of a GPU read neighbouring elements; a processor
 // likes a short row.
@@ -50,10 +51,17 @@ int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                    const struct lam_tensor *bias, const struct lam_tensor *gate,
                    const struct lam_tensor *dst, double least)
 {
-    const struct lam_arg args[] = {LAM_ARG_TENSOR(src),  LAM_ARG_TENSOR(weight),
-                                   LAM_ARG_TENSOR(bias), LAM_ARG_TENSOR(gate),
-                                   LAM_ARG_TENSOR(dst),  LAM_ARG_INT(g->n),
-                                   LAM_ARG_REAL(least),  GEOMETRY_ARGS(g)};
+    const struct lam_tensor *big = made == CONV_BIG ? dst : src;
+    const struct lam_tensor *small = made == CONV_BIG ? src : dst;
+    const struct lam_arg args[] = {LAM_ARG_TENSOR(src),
+                                   LAM_ARG_TENSOR(weight),
+                                   LAM_ARG_TENSOR(bias),
+                                   LAM_ARG_TENSOR(gate),
+                                   LAM_ARG_INT(gate ? lam_pitch(gate) : 0),
+                                   LAM_ARG_TENSOR(dst),
+                                   LAM_ARG_INT(g->n),
+                                   LAM_ARG_REAL(least),
+                                   GEOMETRY_ARGS(g, big, small)};
     const int row = row_of(host), width = made == CONV_SMALL ? g->q : g->w;
     const size_t global[3] = {(size_t)((width + row - 1) / row),
                               (size_t)(made == CONV_SMALL ? g->p : g->h),
@@ -61,19 +69,25 @@ int conv_plain_run(const struct lam_host *host, const struct conv_plain *plain,
                                   (size_t)(made == CONV_SMALL ? g->k : g->c)};
 
     return host->launch(host, made == CONV_SMALL ? plain->small : plain->big,
-                        args, 7 + N_GEOMETRY, global, NULL);
+                        args, 8 + N_GEOMETRY, global, NULL);
 }
 
 int conv_plain_gate(const struct lam_host *host, const struct conv_plain *plain,
                     const struct lam_io *io)
 {
-    const struct flat cut = flat_cut(host, lam_elements(&io->in[0].shape));
-    const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->d_in[0]),
-                                   LAM_ARG_TENSOR(&io->in[0]),
-                                   LAM_ARG_LONG(cut.n), LAM_ARG_INT(cut.chunk)};
+    const struct lam_tensor *x = &io->in[0];
+    const struct lam_tensor *dx = &io->d_in[0];
+    const int64_t plane = x->shape.dim[2] * x->shape.dim[3];
+    struct flat cut = flat_cut(host, x->shape.dim[1] * plane);
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(dx),  LAM_ARG_LONG(lam_pitch(dx) * plane),
+        LAM_ARG_TENSOR(x),   LAM_ARG_LONG(lam_pitch(x) * plane),
+        LAM_ARG_LONG(cut.n), LAM_ARG_INT(cut.chunk)};
+
+    cut.global[1] = (size_t)x->shape.dim[0];
 
     return io->gate
-               ? host->launch(host, plain->gate, args, 4, cut.global, cut.local)
+               ? host->launch(host, plain->gate, args, 6, cut.global, cut.local)
                : LAM_OK;
 }
 
@@ -151,7 +165,7 @@ int conv_plain_weight(const struct lam_host *host,
         LAM_ARG_TENSOR(blocks > 1 ? scratch : d_weight),
         LAM_ARG_INT(g->n),
         LAM_ARG_INT(rows),
-        GEOMETRY_ARGS(g)};
+        GEOMETRY_ARGS(g, big, small)};
     const int err =
         host->launch(host, plain->weight, args, 5 + N_GEOMETRY, global, NULL);
 
@@ -174,11 +188,15 @@ int conv_plain_bias(const struct lam_host *host, const struct conv_plain *plain,
     const size_t global[3] = {flat_round_up(k, (int64_t)group), (size_t)blocks,
                               1};
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(dy), LAM_ARG_TENSOR(blocks > 1 ? scratch : d_bias),
-        LAM_ARG_INT(n),     LAM_ARG_INT(k),
-        LAM_ARG_INT(p),     LAM_ARG_INT(q),
+        LAM_ARG_TENSOR(dy),
+        LAM_ARG_INT(lam_pitch(dy)),
+        LAM_ARG_TENSOR(blocks > 1 ? scratch : d_bias),
+        LAM_ARG_INT(n),
+        LAM_ARG_INT(k),
+        LAM_ARG_INT(p),
+        LAM_ARG_INT(q),
         LAM_ARG_INT(rows)};
-    const int err = host->launch(host, plain->bias, args, 7, global, local);
+    const int err = host->launch(host, plain->bias, args, 8, global, local);
 
     return err || blocks == 1
                ? err

@@ -120,6 +120,7 @@ static int conv_transpose2d_shape(const struct lam_layer *layer,
     // A result has R*S / (sh*sw) taps per input channel, on average.
     conv_weights(config, shapes, false, taps * g.k / (g.sh * g.sw), taps * g.c);
     shapes->backward_in = 1;
+    shapes->pitched_in = shapes->pitched_out = 1;
     shapes->backward_scratch = conv_plain_scratch(layer->host, &g);
     shapes->macs = taps * g.c * g.k * g.n * g.p * g.q;
     return LAM_OK;

@@ -170,6 +170,8 @@ int conv_winograd_run(const struct lam_host *host,
                                    LAM_ARG_INT(g->dw),
                                    LAM_ARG_INT(p.top),
                                    LAM_ARG_INT(p.left),
+                                   LAM_ARG_INT(lam_pitch(src)),
+                                   LAM_ARG_INT(lam_pitch(dst)),
                                    LAM_ARG_INT(cut->splits),
                                    LAM_ARG_REAL(least)};
     int err = LAM_OK;
@@ -179,5 +181,5 @@ int conv_winograd_run(const struct lam_host *host,
     if (err)
         return err;
     direct->packed = io->weights_version;
-    return host->launch(host, direct->run, args, 22, global, local);
+    return host->launch(host, direct->run, args, 24, global, local);
 }

@@ -191,13 +191,15 @@ static int run_source(const struct lam_host *host,
                               (size_t)g->groups};
     const size_t local[3] = {64, 1, 1};
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(src), LAM_ARG_TENSOR(scratch), LAM_ARG_INT(first),
-        LAM_ARG_INT(tiles),  LAM_ARG_INT(p->c),       LAM_ARG_INT(p->h),
-        LAM_ARG_INT(p->w),   LAM_ARG_INT(cut->down),  LAM_ARG_INT(cut->across),
-        LAM_ARG_INT(g->dh),  LAM_ARG_INT(g->dw),      LAM_ARG_INT(p->top),
-        LAM_ARG_INT(p->left)};
+        LAM_ARG_TENSOR(src),         LAM_ARG_TENSOR(scratch),
+        LAM_ARG_INT(lam_pitch(src)), LAM_ARG_INT(first),
+        LAM_ARG_INT(tiles),          LAM_ARG_INT(p->c),
+        LAM_ARG_INT(p->h),           LAM_ARG_INT(p->w),
+        LAM_ARG_INT(cut->down),      LAM_ARG_INT(cut->across),
+        LAM_ARG_INT(g->dh),          LAM_ARG_INT(g->dw),
+        LAM_ARG_INT(p->top),         LAM_ARG_INT(p->left)};
 
-    return host->launch(host, state->source, args, 13, global, local);
+    return host->launch(host, state->source, args, 14, global, local);
 }
 
 static int run_weights(const struct lam_host *host,
@@ -246,6 +248,7 @@ int conv_winograd_gpu_run(const struct lam_host *host,
                           double least)
 {
     const size_t local[3] = {64, 1, 1};
+    const struct lam_tensor *gate = conv_gate_of(io);
     struct cut cut;
     int err = LAM_OK;
 
@@ -260,20 +263,29 @@ int conv_winograd_gpu_run(const struct lam_host *host,
         const size_t global[3] = {(size_t)cut.tp, (size_t)cut.pass.k,
                                   (size_t)g->groups};
         const struct lam_arg args[] = {
-            LAM_ARG_TENSOR(&io->scratch), LAM_ARG_LONG(cut.source),
-            LAM_ARG_TENSOR(bias),         LAM_ARG_TENSOR(conv_gate_of(io)),
-            LAM_ARG_TENSOR(dst),          LAM_ARG_INT(first),
-            LAM_ARG_INT(tiles),           LAM_ARG_INT(cut.kp),
-            LAM_ARG_INT(cut.pass.p),      LAM_ARG_INT(cut.pass.q),
-            LAM_ARG_INT(cut.down),        LAM_ARG_INT(cut.across),
-            LAM_ARG_INT(g->dh),           LAM_ARG_INT(g->dw),
+            LAM_ARG_TENSOR(&io->scratch),
+            LAM_ARG_LONG(cut.source),
+            LAM_ARG_TENSOR(bias),
+            LAM_ARG_TENSOR(gate),
+            LAM_ARG_TENSOR(dst),
+            LAM_ARG_INT(lam_pitch(dst)),
+            LAM_ARG_INT(lam_pitch(gate ? gate : dst)),
+            LAM_ARG_INT(first),
+            LAM_ARG_INT(tiles),
+            LAM_ARG_INT(cut.kp),
+            LAM_ARG_INT(cut.pass.p),
+            LAM_ARG_INT(cut.pass.q),
+            LAM_ARG_INT(cut.down),
+            LAM_ARG_INT(cut.across),
+            LAM_ARG_INT(g->dh),
+            LAM_ARG_INT(g->dw),
             LAM_ARG_REAL(least)};
 
         err = run_source(host, g, state, &cut, src, &io->scratch, first, tiles);
         if (!err)
             err = run_products(host, g, state, &cut, io);
         if (!err)
-            err = host->launch(host, state->result, args, 15, global, local);
+            err = host->launch(host, state->result, args, 17, global, local);
     }
     return err;
 }
@@ -290,13 +302,14 @@ static int run_gradient(const struct lam_host *host,
     const size_t local[3] = {64, 1, 1};
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(dy),        LAM_ARG_TENSOR(scratch),
-        LAM_ARG_LONG(cut->source), LAM_ARG_INT(first),
-        LAM_ARG_INT(tiles),        LAM_ARG_INT(p->k),
-        LAM_ARG_INT(p->p),         LAM_ARG_INT(p->q),
-        LAM_ARG_INT(cut->down),    LAM_ARG_INT(cut->across),
-        LAM_ARG_INT(g->dh),        LAM_ARG_INT(g->dw)};
+        LAM_ARG_LONG(cut->source), LAM_ARG_INT(lam_pitch(dy)),
+        LAM_ARG_INT(first),        LAM_ARG_INT(tiles),
+        LAM_ARG_INT(p->k),         LAM_ARG_INT(p->p),
+        LAM_ARG_INT(p->q),         LAM_ARG_INT(cut->down),
+        LAM_ARG_INT(cut->across),  LAM_ARG_INT(g->dh),
+        LAM_ARG_INT(g->dw)};
 
-    return host->launch(host, state->result, args, 12, global, local);
+    return host->launch(host, state->result, args, 13, global, local);
 }
 
 static int run_weight_products(const struct lam_host *host,

@@ -256,12 +256,14 @@ int conv_winograd_weight_run(
                                    LAM_ARG_INT(g->dw),
                                    LAM_ARG_INT(g->top),
                                    LAM_ARG_INT(g->left),
+                                   LAM_ARG_INT(lam_pitch(big)),
+                                   LAM_ARG_INT(lam_pitch(small)),
                                    LAM_ARG_INT(cut->columns),
                                    LAM_ARG_INT(cut->rows),
                                    LAM_ARG_INT(cut->channels),
                                    LAM_ARG_INT(cut->filters),
                                    LAM_ARG_INT(cut->parts)};
-    int err = host->launch(host, direct->run, args, 30, global, local);
+    int err = host->launch(host, direct->run, args, 32, global, local);
 
     if (!err)
         err = sum_parts(host, g, direct, io);

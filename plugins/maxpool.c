@@ -46,6 +46,7 @@ static int maxpool_shape(const struct lam_layer *layer,
         return err;
     shapes->n_out = 1;
     shapes->flags = LAM_HALVES;
+    shapes->pitched_in = shapes->pitched_out = 1;
     shapes->out[0] = window_result(&window, &shapes->in[0]);
     if (config->indices) {
         shapes->n_out = 2;
@@ -109,6 +110,9 @@ static int maxpool_run(struct lam_layer *layer, const struct lam_io *io)
         LAM_ARG_TENSOR(&io->in[0]),
         LAM_ARG_TENSOR(&io->out[0]),
         LAM_ARG_TENSOR(&taps),
+        LAM_ARG_INT(io->in[0].shape.dim[1]),
+        LAM_ARG_LONG(lam_pitch(&io->in[0])),
+        LAM_ARG_LONG(lam_pitch(&io->out[0])),
         LAM_ARG_INT(w->in[0]),
         LAM_ARG_INT(w->in[1]),
         LAM_ARG_INT(w->out[0]),
@@ -118,7 +122,7 @@ static int maxpool_run(struct lam_layer *layer, const struct lam_io *io)
         LAM_ARG_INT(0),
     };
 
-    return window_launch(layer, w, state->forward, args, 10, w->out[0],
+    return window_launch(layer, w, state->forward, args, 13, w->out[0],
                          w->out[1]);
 }
 
@@ -131,6 +135,8 @@ static int maxpool_backward(struct lam_layer *layer, const struct lam_io *io)
         LAM_ARG_TENSOR(&io->d_out[0]),
         LAM_ARG_TENSOR(&taps),
         LAM_ARG_TENSOR(&io->d_in[0]),
+        LAM_ARG_INT(io->in[0].shape.dim[1]),
+        LAM_ARG_LONG(lam_pitch(&io->d_out[0])),
         LAM_ARG_INT(w->in[0]),
         LAM_ARG_INT(w->in[1]),
         LAM_ARG_INT(w->out[0]),
@@ -140,7 +146,7 @@ static int maxpool_backward(struct lam_layer *layer, const struct lam_io *io)
         LAM_ARG_INT(0),
     };
 
-    return window_launch(layer, w, state->backward, args, 10, w->in[0],
+    return window_launch(layer, w, state->backward, args, 12, w->in[0],
                          w->in[1]);
 }
 

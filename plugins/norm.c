@@ -48,6 +48,7 @@ void norm_shape(const struct norm *n, struct lam_shapes *shapes)
     shapes->backward_in = 1;
     shapes->flags =
         LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_RUN_AGAIN | LAM_HALVES;
+    shapes->pitched_out = 1;
     shapes->run_scratch = shapes->backward_scratch =
         (n->behind + 2 * (int64_t)n->sets) * n->bytes;
 }
@@ -156,6 +157,7 @@ int norm_apply(const struct lam_layer *layer, const struct norm *n,
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(&io->in[0]),
         LAM_ARG_TENSOR(&io->out[0]),
+        LAM_ARG_LONG(lam_pitch(&io->out[0])),
         LAM_ARG_TENSOR(mean),
         LAM_ARG_LONG(mean_at),
         LAM_ARG_TENSOR(spread),
@@ -174,7 +176,7 @@ int norm_apply(const struct lam_layer *layer, const struct norm *n,
         LAM_ARG_INT(n->has_relu),
     };
 
-    return norm_launch(layer, n, n->apply, args, 18, norm_groups(n));
+    return norm_launch(layer, n, n->apply, args, 19, norm_groups(n));
 }
 
 int norm_run(const struct lam_layer *layer, const struct norm *n,
@@ -233,6 +235,7 @@ static int norm_input_gradient(const struct lam_layer *layer,
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(&io->in[0]),
         LAM_ARG_TENSOR(&io->d_out[0]),
+        LAM_ARG_LONG(lam_pitch(&io->d_out[0])),
         LAM_ARG_TENSOR(&io->d_in[0]),
         LAM_ARG_TENSOR(&io->scratch),
         LAM_ARG_LONG(n->behind),
@@ -254,7 +257,7 @@ static int norm_input_gradient(const struct lam_layer *layer,
         err = norm_launch(layer, n, n->means, means, 12, n->sets);
 
     return err ? err
-               : norm_launch(layer, n, n->gradient, args, 16, norm_groups(n));
+               : norm_launch(layer, n, n->gradient, args, 17, norm_groups(n));
 }
 
 int norm_backward(const struct lam_layer *layer, const struct norm *n,
@@ -262,16 +265,24 @@ int norm_backward(const struct lam_layer *layer, const struct norm *n,
                   const struct lam_tensor *bias)
 {
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(&io->in[0]),  LAM_ARG_TENSOR(&io->d_out[0]),
-        LAM_ARG_TENSOR(&io->aux[0]), LAM_ARG_TENSOR(weight),
-        LAM_ARG_TENSOR(bias),        LAM_ARG_TENSOR(&io->scratch),
-        LAM_ARG_LONG(n->mine),       LAM_ARG_LONG(n->size),
-        LAM_ARG_LONG(n->K),          LAM_ARG_LONG(n->chunks),
-        LAM_ARG_INT(n->per),         LAM_ARG_INT(n->C),
-        LAM_ARG_INT(n->divisor),     LAM_ARG_INT(n->sets),
+        LAM_ARG_TENSOR(&io->in[0]),
+        LAM_ARG_TENSOR(&io->d_out[0]),
+        LAM_ARG_LONG(lam_pitch(&io->d_out[0])),
+        LAM_ARG_TENSOR(&io->aux[0]),
+        LAM_ARG_TENSOR(weight),
+        LAM_ARG_TENSOR(bias),
+        LAM_ARG_TENSOR(&io->scratch),
+        LAM_ARG_LONG(n->mine),
+        LAM_ARG_LONG(n->size),
+        LAM_ARG_LONG(n->K),
+        LAM_ARG_LONG(n->chunks),
+        LAM_ARG_INT(n->per),
+        LAM_ARG_INT(n->C),
+        LAM_ARG_INT(n->divisor),
+        LAM_ARG_INT(n->sets),
         LAM_ARG_INT(n->has_relu),
     };
-    int err = norm_launch(layer, n, n->sums, args, 15, norm_groups(n));
+    int err = norm_launch(layer, n, n->sums, args, 16, norm_groups(n));
 
     if (!err && weight && (io->d_weight[0].buffer || io->d_weight[1].buffer))
         err = norm_weight_gradients(layer, n, io);

@@ -92,6 +92,7 @@ static int resize_shape(const struct lam_layer *layer,
                           config->scale[0] ? "both" : "neither");
     shapes->n_out = 1;
     shapes->flags = LAM_HALVES;
+    shapes->pitched_out = 1;
     shapes->out[0] = shapes->in[0];
     for (int d = 0; d < 2; d++)
         shapes->out[0].dim[2 + d] =
@@ -139,8 +140,7 @@ static int resize_prepare(struct lam_layer *layer, const struct lam_io *io)
 static int resize_launch(struct lam_layer *layer, struct lam_kernel *kernel,
                          const struct lam_tensor *src,
                          const struct lam_tensor *dst,
-                         const struct lam_shape *in,
-                         const struct lam_shape *out)
+                         const struct lam_shape *in, const struct lam_tensor *y)
 {
     const struct resize_config *config = layer->config;
     const struct flat cut =
@@ -150,13 +150,15 @@ static int resize_launch(struct lam_layer *layer, struct lam_kernel *kernel,
                                    LAM_ARG_TENSOR(dst),
                                    LAM_ARG_INT(in->dim[2]),
                                    LAM_ARG_INT(in->dim[3]),
-                                   LAM_ARG_INT(out->dim[2]),
-                                   LAM_ARG_INT(out->dim[3]),
+                                   LAM_ARG_INT(y->shape.dim[2]),
+                                   LAM_ARG_INT(y->shape.dim[3]),
+                                   LAM_ARG_INT(in->dim[1]),
+                                   LAM_ARG_LONG(lam_pitch(y)),
                                    LAM_ARG_INT(config->coordinates),
                                    LAM_ARG_INT(rounding_of(config)),
                                    LAM_ARG_INT(cut.chunk)};
 
-    return layer->host->launch(layer->host, kernel, args, 9, cut.global,
+    return layer->host->launch(layer->host, kernel, args, 11, cut.global,
                                cut.local);
 }
 
@@ -165,7 +167,7 @@ static int resize_run(struct lam_layer *layer, const struct lam_io *io)
     const struct resize_state *state = layer->state;
 
     return resize_launch(layer, state->forward, &io->in[0], &io->out[0],
-                         &io->in[0].shape, &io->out[0].shape);
+                         &io->in[0].shape, &io->out[0]);
 }
 
 static int resize_backward(struct lam_layer *layer, const struct lam_io *io)
@@ -173,7 +175,7 @@ static int resize_backward(struct lam_layer *layer, const struct lam_io *io)
     const struct resize_state *state = layer->state;
 
     return resize_launch(layer, state->backward, &io->d_out[0], &io->d_in[0],
-                         &io->in[0].shape, &io->out[0].shape);
+                         &io->in[0].shape, &io->d_out[0]);
 }
 
 static int64_t floor_div(int64_t a, int64_t b)

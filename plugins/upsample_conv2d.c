@@ -127,6 +127,7 @@ static int upsample_shape(const struct lam_layer *layer,
         .dtype = shapes->in[0].dtype, .rank = 4, .dim = {g.n, g.c, g.h, g.w}};
     conv_weights(&config->conv, shapes, true, taps * g.k, taps * g.c);
     shapes->backward_in = 1;
+    shapes->pitched_in = shapes->pitched_out = 1;
     shapes->backward_scratch = conv_plain_scratch(layer->host, &g);
     shapes->macs = (double)g.r * g.s / g.groups * g.k * g.c * g.n * g.p * g.q;
     return LAM_OK;
@@ -192,43 +193,41 @@ static int upsample_prepare(struct lam_layer *layer, const struct lam_io *io)
     return err ? err : prepare_weight(layer);
 }
 
-// The plain kernels, built by the first pass that no variant serves. bias and
-// `least` are arguments of upsample_run alone.
+// The plain kernels, built by the first pass that no variant serves. args has
+// room for more behind the n of each kernel: the sizes, and the pitches of x
+// and y or of their gradients.
+enum { PLAIN_ARGS = 21 };
+
 static int launch_plain(const struct lam_layer *layer, const char *name,
-                        struct lam_kernel **kernel, const struct lam_tensor *a,
-                        const struct lam_tensor *b,
-                        const struct lam_tensor *bias, bool has_bias,
-                        const struct lam_tensor *out, const size_t global[3])
+                        struct lam_kernel **kernel, struct lam_arg *args, int n,
+                        const struct lam_tensor *x, const struct lam_tensor *y,
+                        const size_t global[3])
 {
     const struct upsample_state *state = layer->state;
     const struct conv_geometry *g = &state->conv.geometry;
-    struct lam_arg args[19] = {LAM_ARG_TENSOR(a), LAM_ARG_TENSOR(b)};
-    const int sizes[] = {g->n,
-                         g->groups,
-                         g->k / g->groups,
-                         g->p,
-                         g->q,
-                         g->c / g->groups,
-                         g->h,
-                         g->w,
-                         g->r - g->sh + 1,
-                         g->s - g->sw + 1,
-                         g->sh,
-                         g->sw,
-                         g->r - g->sh - g->top,
-                         g->s - g->sw - g->left};
-    int n = 2, err = LAM_OK;
+    const int64_t sizes[] = {g->n,
+                             g->groups,
+                             g->k / g->groups,
+                             g->p,
+                             g->q,
+                             g->c / g->groups,
+                             g->h,
+                             g->w,
+                             g->r - g->sh + 1,
+                             g->s - g->sw + 1,
+                             g->sh,
+                             g->sw,
+                             g->r - g->sh - g->top,
+                             g->s - g->sw - g->left,
+                             lam_pitch(x),
+                             lam_pitch(y)};
+    int err = LAM_OK;
 
     if (!*kernel)
         err = layer->host->kernel(layer->host, upsample_conv2d_cl, name,
                                   g->halves, kernel);
     if (err)
         return err;
-    if (has_bias) {
-        args[n++] = (struct lam_arg)LAM_ARG_TENSOR(bias);
-        args[n++] = (struct lam_arg)LAM_ARG_REAL(conv_least(layer));
-    }
-    args[n++] = (struct lam_arg)LAM_ARG_TENSOR(out);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         args[n++] = (struct lam_arg)LAM_ARG_INT(sizes[i]);
     return layer->host->launch(layer->host, *kernel, args, n, global, NULL);
@@ -240,33 +239,55 @@ static int upsample_run(struct lam_layer *layer, const struct lam_io *io)
     const struct conv_geometry *g = &state->conv.geometry;
     const size_t global[3] = {(size_t)g->w, (size_t)g->h,
                               (size_t)g->n * (size_t)g->c};
+    const struct lam_tensor *bias = io->n_weight > 1 ? &io->weight[1] : NULL;
+    struct lam_arg args[PLAIN_ARGS] = {
+        LAM_ARG_TENSOR(&io->in[0]), LAM_ARG_TENSOR(&io->weight[0]),
+        LAM_ARG_TENSOR(bias), LAM_ARG_REAL(conv_least(layer)),
+        LAM_ARG_TENSOR(&io->out[0])};
 
-    return launch_plain(
-        layer, "upsample_run", &state->run, &io->in[0], &io->weight[0],
-        io->n_weight > 1 ? &io->weight[1] : NULL, true, &io->out[0], global);
+    return launch_plain(layer, "upsample_run", &state->run, args, 5, &io->in[0],
+                        &io->out[0], global);
+}
+
+static int upsample_data(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+    const size_t global[3] = {(size_t)g->q, (size_t)g->p,
+                              (size_t)g->n * (size_t)g->k};
+    struct lam_arg args[PLAIN_ARGS] = {LAM_ARG_TENSOR(&io->d_out[0]),
+                                       LAM_ARG_TENSOR(&io->weight[0]),
+                                       LAM_ARG_TENSOR(&io->d_in[0])};
+    const int err = launch_plain(layer, "upsample_data", &state->data, args, 3,
+                                 &io->d_in[0], &io->d_out[0], global);
+
+    return err ? err : conv_plain_gate(layer->host, &state->conv.plain, io);
+}
+
+static int upsample_weight(struct lam_layer *layer, const struct lam_io *io)
+{
+    struct upsample_state *state = layer->state;
+    const struct conv_geometry *g = &state->conv.geometry;
+    const size_t global[3] = {(size_t)(g->r - g->sh + 1) *
+                                  (size_t)(g->s - g->sw + 1),
+                              (size_t)(g->k / g->groups), (size_t)g->c};
+    struct lam_arg args[PLAIN_ARGS] = {LAM_ARG_TENSOR(&io->in[0]),
+                                       LAM_ARG_TENSOR(&io->d_out[0]),
+                                       LAM_ARG_TENSOR(&io->d_weight[0])};
+
+    return launch_plain(layer, "upsample_weight", &state->weight, args, 3,
+                        &io->in[0], &io->d_out[0], global);
 }
 
 static int upsample_backward(struct lam_layer *layer, const struct lam_io *io)
 {
-    struct upsample_state *state = layer->state;
-    const struct conv_geometry *g = &state->conv.geometry;
-    const size_t data[3] = {(size_t)g->q, (size_t)g->p,
-                            (size_t)g->n * (size_t)g->k};
-    const size_t weight[3] = {(size_t)(g->r - g->sh + 1) *
-                                  (size_t)(g->s - g->sw + 1),
-                              (size_t)(g->k / g->groups), (size_t)g->c};
+    const struct upsample_state *state = layer->state;
     int err = LAM_OK;
 
-    if (io->d_in[0].buffer) {
-        err = launch_plain(layer, "upsample_data", &state->data, &io->d_out[0],
-                           &io->weight[0], NULL, false, &io->d_in[0], data);
-        if (!err)
-            err = conv_plain_gate(layer->host, &state->conv.plain, io);
-    }
+    if (io->d_in[0].buffer)
+        err = upsample_data(layer, io);
     if (!err && io->d_weight[0].buffer)
-        err =
-            launch_plain(layer, "upsample_weight", &state->weight, &io->in[0],
-                         &io->d_out[0], NULL, false, &io->d_weight[0], weight);
+        err = upsample_weight(layer, io);
     if (!err && io->n_weight > 1 && io->d_weight[1].buffer)
         err = conv_plain_bias(layer->host, &state->conv.plain, &io->d_out[0],
                               &io->scratch, &io->d_weight[1]);
@@ -375,10 +396,10 @@ CALLBACKS("gemm", LAM_PASS_RUN, gemm_forward)
 CALLBACKS("gemm", LAM_PASS_BACKWARD_DATA, gemm_data)
 CALLBACKS("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight)
 
-#define ROW(name, pass, id, summary, is_inexact)                               \
+#define ROW(name, pass, id, summary, flags)                                    \
     {                                                                          \
         name, pass, summary, id##_score, id##_workspace, id##_prepare,         \
-            id##_run, is_inexact                                               \
+            id##_run, flags                                                    \
     }
 
 #define PHASES   "F(4x4, 2x2) of each phase of the small grid, for processors"
@@ -387,15 +408,20 @@ CALLBACKS("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight)
 #define GEMM     "matrix products over the small grid, for GPUs"
 
 static const struct lam_variant upsample_variants[] = {
-    ROW("phases", LAM_PASS_RUN, phases_forward, PHASES, 1),
-    ROW("phases", LAM_PASS_BACKWARD_DATA, phases_data, PHASES, 1),
-    ROW("phases", LAM_PASS_BACKWARD_WEIGHT, phases_weight, PHASES, 1),
-    ROW("direct", LAM_PASS_RUN, direct_forward, DIRECT, 0),
-    ROW("direct", LAM_PASS_BACKWARD_DATA, direct_data, DIRECT, 0),
-    ROW("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight, DIRECT, 0),
-    ROW("implicit", LAM_PASS_RUN, implicit_forward, IMPLICIT, 0),
-    ROW("implicit", LAM_PASS_BACKWARD_DATA, implicit_data, IMPLICIT, 0),
-    ROW("implicit", LAM_PASS_BACKWARD_WEIGHT, implicit_weight, IMPLICIT, 0),
+    ROW("phases", LAM_PASS_RUN, phases_forward, PHASES,
+        LAM_INEXACT | LAM_PITCHED),
+    ROW("phases", LAM_PASS_BACKWARD_DATA, phases_data, PHASES,
+        LAM_INEXACT | LAM_PITCHED),
+    ROW("phases", LAM_PASS_BACKWARD_WEIGHT, phases_weight, PHASES,
+        LAM_INEXACT | LAM_PITCHED),
+    ROW("direct", LAM_PASS_RUN, direct_forward, DIRECT, LAM_PITCHED),
+    ROW("direct", LAM_PASS_BACKWARD_DATA, direct_data, DIRECT, LAM_PITCHED),
+    ROW("direct", LAM_PASS_BACKWARD_WEIGHT, direct_weight, DIRECT, LAM_PITCHED),
+    ROW("implicit", LAM_PASS_RUN, implicit_forward, IMPLICIT, LAM_PITCHED),
+    ROW("implicit", LAM_PASS_BACKWARD_DATA, implicit_data, IMPLICIT,
+        LAM_PITCHED),
+    ROW("implicit", LAM_PASS_BACKWARD_WEIGHT, implicit_weight, IMPLICIT,
+        LAM_PITCHED),
     ROW("gemm", LAM_PASS_RUN, gemm_forward, GEMM, 0),
     ROW("gemm", LAM_PASS_BACKWARD_DATA, gemm_data, GEMM, 0),
     ROW("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight, GEMM, 0),

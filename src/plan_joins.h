@@ -7,23 +7,32 @@
 
 struct lam_place {
     int host;       // the value in whose memory it lies; -1: it has its own
-    int64_t offset; // from the host's start, in bytes
+    int64_t offset; // from the start of the host's images, in bytes
+    int64_t pitch;  // as that of a tensor, 0: as the host has one image
     int until;      // what lies in its own memory has no reader from this time
                     // on: it is overwritten then
 };
 
-// Whether memory of out[0] can be parted into the inputs of node i: parts start
-// at multiples of part_bytes, 0: nothing can be parted.
+int64_t lam_plan_image_bytes(const struct lam_graph *graph, int value);
+
+// Whether an image of out[0] can be parted into those of the inputs of node i:
+// parts start at multiples of part_bytes, 0: nothing can be parted.
 bool lam_plan_can_join(const struct lam_graph *graph, int i,
                        int64_t part_bytes);
 
+// The pitch that the inputs of node i have in out[0], if that has this one:
+// with one image there are no gaps.
+int64_t lam_plan_pitch(const struct lam_graph *graph, int i, int64_t pitch);
+
 // Finds the place of each value. A host has a larger number than what lies in
 // it, and may have a host as well. last: when each value is read for the last
-// time; layer i runs at time i. A layer's inputs all lie in its output, or
-// none; with LAM_RUN_INPLACE in[0] lies where out[0] does, if out[0] has a
-// host and in[0] is not read later.
+// time; layer i runs at time i. pitched: which values may have a pitch. A
+// layer's inputs all lie in its output, or none; with LAM_RUN_INPLACE in[0]
+// lies where out[0] does, if out[0] has a host, without a pitch, and in[0] is
+// not read later.
 void lam_plan_joins(const struct lam_graph *graph, const int *last,
-                    int64_t part_bytes, struct lam_place *places);
+                    const bool *pitched, int64_t part_bytes,
+                    struct lam_place *places);
 
 // Whether the inputs of node i lie in its output, as they are joined.
 bool lam_plan_is_joined(const struct lam_graph *graph, int i,

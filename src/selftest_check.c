@@ -269,8 +269,8 @@ int lam_case_variants(struct lam_case *c, int which,
         c->test->n_variants++;
         if (!err)
             lam_case_compare(c, what, &o, plain,
-                             v->is_inexact ? inexact : forward,
-                             v->is_inexact ? inexact_back : backward);
+                             v->flags & LAM_INEXACT ? inexact : forward,
+                             v->flags & LAM_INEXACT ? inexact_back : backward);
         lam_outcome_free(&o);
     }
     return err;

@@ -157,7 +157,7 @@ static int run_case(struct lam_case *c, struct lam_selftest *test,
         if (v->pass == LAM_PASS_RUN &&
             v->score(&c->graph[LAM_F32]->nodes[0].layer,
                      &c->graph[LAM_F32]->nodes[0].shapes) > 0)
-            err = run_variant(c, file, v->name, v->is_inexact);
+            err = run_variant(c, file, v->name, v->flags & LAM_INEXACT);
     return err;
 }
 

@@ -64,7 +64,7 @@ int lam_case_gates(struct lam_case *c, int which,
         if (v->pass == LAM_PASS_BACKWARD_DATA &&
             v->score(&node->layer, &node->shapes) > 0)
             err = try_one(c, which, v->name, &want,
-                          v->is_inexact ? inexact : backward);
+                          v->flags & LAM_INEXACT ? inexact : backward);
     for (int i = 0; i < c->n_in; i++)
         if (want.d_in[i] != plain->d_in[i])
             free(want.d_in[i]);

@@ -53,7 +53,8 @@ static int make_tensors(struct lam_selftest *test, int real,
     for (int i = 0; i < 2 + run->n_slots && !err; i++) {
         err = lam_buffer_create(test->queue, lam_shape_bytes(&shape),
                                 &run->buffers[i]);
-        *tensors[i] = (struct lam_tensor){shape, run->buffers[i]};
+        *tensors[i] =
+            (struct lam_tensor){.shape = shape, .buffer = run->buffers[i]};
         if (!err && i >= 2)
             err = lam_buffer_fill(run->buffers[i], 0);
     }

@@ -91,6 +91,13 @@ struct lam_buffer *lam_session_tenant(const struct lam_session *s, int tenant)
                               : s->slots[s->plan->tenants[tenant].slot];
 }
 
+void lam_session_bind(const struct lam_session *s, int tenant,
+                      struct lam_tensor *tensor)
+{
+    tensor->buffer = lam_session_tenant(s, tenant);
+    tensor->pitch = tenant < 0 ? 0 : s->plan->tenants[tenant].pitch;
+}
+
 static struct lam_tensor bytes_tensor(struct lam_buffer *buffer, int64_t bytes)
 {
     return (struct lam_tensor){
@@ -109,32 +116,33 @@ static void bind_node(struct lam_session *s, int i)
         const struct lam_shape *shape = &graph->values[node->in[k]].shape;
 
         t->in[k].shape = t->d_in[k].shape = *shape;
-        t->in[k].buffer = lam_session_tenant(s, s->plan->value[node->in[k]]);
+        lam_session_bind(s, s->plan->value[node->in[k]], &t->in[k]);
         t->kept[k] = t->in[k];
         if (s->plan->again[node->in[k]] >= 0)
-            t->kept[k].buffer =
-                lam_session_tenant(s, s->plan->again[node->in[k]]);
+            lam_session_bind(s, s->plan->again[node->in[k]], &t->kept[k]);
         t->again_in[k] = t->in[k];
         if (np->wide_in[k] >= 0)
-            t->kept[k].buffer = lam_session_tenant(s, np->wide_in[k]);
+            lam_session_bind(s, np->wide_in[k], &t->kept[k]);
         if (np->wide_again[k] >= 0)
-            t->again_in[k].buffer = lam_session_tenant(s, np->wide_again[k]);
+            lam_session_bind(s, np->wide_again[k], &t->again_in[k]);
         if (np->wants[k])
-            t->d_in[k].buffer = lam_session_tenant(
-                s, np->sum[k] >= 0          ? np->sum[k]
-                   : np->first_grad[k] >= 0 ? np->first_grad[k]
-                                            : s->plan->grad[node->in[k]]);
+            lam_session_bind(s,
+                             np->sum[k] >= 0 ? np->sum[k]
+                             : np->first_grad[k] >= 0
+                                 ? np->first_grad[k]
+                                 : s->plan->grad[node->in[k]],
+                             &t->d_in[k]);
     }
     for (int k = 0; k < node->shapes.n_out; k++) {
         t->out[k].shape = t->d_out[k].shape = node->shapes.out[k];
-        t->out[k].buffer = lam_session_tenant(s, s->plan->value[node->out[k]]);
-        t->d_out[k].buffer = lam_session_tenant(s, s->plan->grad[node->out[k]]);
+        lam_session_bind(s, s->plan->value[node->out[k]], &t->out[k]);
+        lam_session_bind(s, s->plan->grad[node->out[k]], &t->d_out[k]);
         t->kept_out[k] = t->out[k];
         if (np->wide_out[k] >= 0)
-            t->kept_out[k].buffer = lam_session_tenant(s, np->wide_out[k]);
+            lam_session_bind(s, np->wide_out[k], &t->kept_out[k]);
     }
     t->again = t->out[0];
-    t->again.buffer = lam_session_tenant(s, s->plan->again[node->out[0]]);
+    lam_session_bind(s, s->plan->again[node->out[0]], &t->again);
     for (int k = 0; k < node->shapes.n_weight; k++) {
         t->weight[k].shape = t->d_weight[k].shape =
             node->shapes.weight[k].shape;

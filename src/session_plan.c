@@ -66,16 +66,22 @@ void lam_planner_extend(struct lam_planner *p, int tenant, int first, int last)
     }
 }
 
-int lam_planner_part(struct lam_planner *p, int whole, int64_t offset,
-                     int64_t bytes, int first, int last)
+int lam_planner_part(struct lam_planner *p, int whole, int value,
+                     int64_t offset, int64_t pitch, int first, int last)
 {
     const struct lam_tenant host = p->plan->tenants[whole];
+    const struct lam_shape *shape = &p->graph->values[value].shape;
+    const int64_t image = lam_plan_image_bytes(p->graph, value);
+    const int64_t bytes =
+        pitch ? (shape->dim[0] - 1) * (image / shape->dim[1] * pitch) + image
+              : (int64_t)lam_shape_bytes(shape);
     int part = whole;
 
     if (bytes < host.bytes) {
         part = lam_planner_tenant(p, bytes, first, last);
         p->plan->tenants[part].host = host.host < 0 ? whole : host.host;
         p->plan->tenants[part].offset = host.offset + offset;
+        p->plan->tenants[part].pitch = pitch;
     }
     lam_planner_extend(p, part, first, last);
     return part;
@@ -325,8 +331,10 @@ static int prepare(struct lam_planner *p)
 
     p->needs_grad = calloc(2 * n_values, sizeof(*p->needs_grad));
     p->last = calloc(n_values, sizeof(*p->last));
+    p->pitched = calloc(n_values, sizeof(*p->pitched));
     p->places = calloc(n_values, sizeof(*p->places));
-    if (!make_plan(p->plan, graph) || !p->needs_grad || !p->last || !p->places)
+    if (!make_plan(p->plan, graph) || !p->needs_grad || !p->last ||
+        !p->pitched || !p->places)
         return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
     for (int i = 0; i < graph->n_nodes && !err; i++) {
         err = lam_variants_take(graph, i, options->variants, options->tuning,
@@ -357,6 +365,7 @@ int lam_session_plan_create(const struct lam_graph *graph,
         err = lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
     free(p.needs_grad);
     free(p.last);
+    free(p.pitched);
     free(p.places);
     if (err) {
         lam_session_plan_destroy(p.plan);

@@ -112,6 +112,21 @@ static int halves_until(const struct lam_planner *p, int i, int k)
                : -1;
 }
 
+static bool joins_backward(const struct lam_planner *p, int i)
+{
+    const struct lam_node *node = &p->graph->nodes[i];
+    const bool has_gaps = p->graph->values[node->out[0]].shape.dim[0] > 1;
+
+    if (!(p->joins & LAM_JOIN_GRADS) || p->plan->grad[node->out[0]] < 0 ||
+        !lam_plan_can_join(p->graph, i, p->part_bytes))
+        return false;
+    for (int k = 0; k < node->shapes.n_in && has_gaps; k++)
+        if (p->plan->nodes[i].wants[k] && p->plan->grad[node->in[k]] < 0 &&
+            !lam_planner_grad_pitched(p, node->in[k]))
+            return false;
+    return true;
+}
+
 void lam_planner_backward(struct lam_planner *p, int i)
 {
     const struct lam_graph *graph = p->graph;
@@ -119,11 +134,12 @@ void lam_planner_backward(struct lam_planner *p, int i)
     const struct lam_node *node = &graph->nodes[i];
     struct lam_node_plan *np = &plan->nodes[i];
     const int now = lam_planner_backward_time(p, i);
-    int64_t offset = 0;
+    int64_t offset = 0, pitch = 0;
 
-    np->joins_backward = p->joins & LAM_JOIN_GRADS &&
-                         plan->grad[node->out[0]] >= 0 &&
-                         lam_plan_can_join(graph, i, p->part_bytes);
+    np->joins_backward = joins_backward(p, i);
+    if (np->joins_backward)
+        pitch = lam_plan_pitch(graph, i,
+                               plan->tenants[plan->grad[node->out[0]]].pitch);
     for (int k = 0; k < node->shapes.n_in; k++)
         if (lam_planner_reads_back(p, i, k))
             np->wide_in[k] = lam_planner_wide(p, node->in[k], now);
@@ -143,13 +159,13 @@ void lam_planner_backward(struct lam_planner *p, int i)
         int source = -1,
             *made = waits ? &np->first_grad[k] : &plan->grad[value];
 
-        offset += bytes;
+        offset += lam_plan_image_bytes(graph, value);
         if (!np->wants[k])
             continue;
         if (plan->grad[value] >= 0) {
             np->sum[k] = np->joins_backward
-                             ? lam_planner_part(p, plan->grad[node->out[0]], at,
-                                                bytes, now, now)
+                             ? lam_planner_part(p, plan->grad[node->out[0]],
+                                                value, at, pitch, now, now)
                              : lam_planner_tenant(p, bytes, now, now);
             continue;
         }
@@ -157,10 +173,11 @@ void lam_planner_backward(struct lam_planner *p, int i)
             !p->options->keep_all)
             source = plan->grad[node->out[0]];
         if (np->joins_backward) {
-            *made = lam_planner_part(p, plan->grad[node->out[0]], at, bytes,
-                                     now, waits ? now : last);
+            *made = lam_planner_part(p, plan->grad[node->out[0]], value, at,
+                                     pitch, now, waits ? now : last);
         } else if (source >= 0 && plan->tenants[source].last == now &&
-                   plan->tenants[source].bytes == bytes) {
+                   plan->tenants[source].bytes == bytes &&
+                   !plan->tenants[source].pitch) {
             *made = source;
             lam_planner_extend(p, source, now, waits ? now : last);
         } else {

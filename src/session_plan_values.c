@@ -162,7 +162,9 @@ static void plan_joined(struct lam_planner *p)
     const struct lam_graph *graph = p->graph;
     struct lam_session_plan *plan = p->plan;
 
-    lam_plan_joins(graph, p->last,
+    for (int i = 0; i < graph->n_values; i++)
+        p->pitched[i] = lam_planner_pitched(p, i);
+    lam_plan_joins(graph, p->last, p->pitched,
                    p->joins & LAM_JOIN_VALUES ? p->part_bytes : 0, p->places);
     for (int i = graph->n_values - 1; i >= 0; i--) {
         const struct lam_value *v = &graph->values[i];
@@ -172,9 +174,9 @@ static void plan_joined(struct lam_planner *p)
             continue;
         if (plan->value[host] < 0)
             plan->value[host] = value_tenant(p, host);
-        plan->value[i] = lam_planner_part(
-            p, plan->value[host], p->places[i].offset,
-            (int64_t)lam_shape_bytes(&v->shape), v->producer, p->last[i]);
+        plan->value[i] =
+            lam_planner_part(p, plan->value[host], i, p->places[i].offset,
+                             p->places[i].pitch, v->producer, p->last[i]);
     }
     for (int i = 0; i < graph->n_nodes; i++)
         plan->nodes[i].joins_run = lam_plan_is_joined(graph, i, p->places);

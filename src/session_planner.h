@@ -15,6 +15,7 @@ struct lam_planner {
     struct lam_session_plan *plan;
     bool *needs_grad;         // by value
     int *last;                // by value: its last reader where it was made
+    bool *pitched;            // by value: it may have a pitch
     struct lam_place *places; // by value
     int joins;                // LAM_JOIN_VALUES, LAM_JOIN_GRADS
     int64_t part_bytes;       // of the device; 0: nothing is joined
@@ -29,9 +30,10 @@ int lam_planner_end_time(const struct lam_planner *p); // of the caller
 // Adds a tenant that is alive from first to last; -1 for no bytes.
 int lam_planner_tenant(struct lam_planner *p, int64_t bytes, int first,
                        int last);
-// One that is a part of another, or that itself where it is as large.
-int lam_planner_part(struct lam_planner *p, int whole, int64_t offset,
-                     int64_t bytes, int first, int last);
+// Of a value or its gradient, a part of another tenant or that itself where it
+// is as large; offset: from the start of each image.
+int lam_planner_part(struct lam_planner *p, int whole, int value,
+                     int64_t offset, int64_t pitch, int first, int last);
 // Alive from first to last too, and so is that of which it is a part.
 void lam_planner_extend(struct lam_planner *p, int tenant, int first, int last);
 // Room for a value to be widened to, at one time; -1: it is not kept as halves.
@@ -43,6 +45,10 @@ bool lam_planner_reads_back(const struct lam_planner *p, int i, int k);
 // not.
 void lam_planner_find_gradients(struct lam_planner *p);
 void lam_planner_find_gates(struct lam_planner *p);
+
+// Whether all that touch a value, or its gradient, take it with a pitch.
+bool lam_planner_pitched(const struct lam_planner *p, int value);
+bool lam_planner_grad_pitched(const struct lam_planner *p, int value);
 
 void lam_planner_values(struct lam_planner *p);
 // Of the inputs of node i; from the last node to the first.

@@ -69,8 +69,9 @@ static int call_run(struct lam_session *s, int i, struct lam_io *io,
     return err;
 }
 
-int lam_session_launch(struct lam_session *s, struct lam_kernel *kernel,
-                       struct lam_arg *args, int n_args, int64_t n, int chunk)
+static int launch(struct lam_session *s, struct lam_kernel *kernel,
+                  struct lam_arg *args, int n_args, int64_t n, int64_t images,
+                  int chunk)
 {
     const struct lam_host *host = s->graph->host;
     const bool is_cpu = host->device.kind == LAM_DEVICE_CPU;
@@ -79,11 +80,42 @@ int lam_session_launch(struct lam_session *s, struct lam_kernel *kernel,
     const size_t local[3] = {is_cpu ? 1 : 64, 1, 1};
     const size_t groups =
         ((size_t)((n + taken - 1) / taken) + local[0] - 1) / local[0];
-    const size_t global[3] = {groups * local[0], 1, 1};
+    const size_t global[3] = {groups * local[0], (size_t)images, 1};
 
     args[n_args] = (struct lam_arg)LAM_ARG_LONG(n);
     args[n_args + 1] = (struct lam_arg)LAM_ARG_INT(taken);
     return host->launch(host, kernel, args, n_args + 2, global, local);
+}
+
+int lam_session_launch(struct lam_session *s, struct lam_kernel *kernel,
+                       struct lam_arg *args, int n_args, int64_t n, int chunk)
+{
+    return launch(s, kernel, args, n_args, n, 1, chunk);
+}
+
+// Elements from one image to the next.
+static int64_t step_of(const struct lam_tensor *x)
+{
+    const struct lam_shape *shape = &x->shape;
+
+    return lam_shape_elements(shape) / shape->dim[0] / shape->dim[1] *
+           lam_pitch(x);
+}
+
+// Over the elements of y and x, of one shape, of which either may have a pitch:
+// the kernel's first arguments are both, with their steps.
+static int launch_pair(struct lam_session *s, struct lam_kernel *kernel,
+                       const struct lam_tensor *y, const struct lam_tensor *x,
+                       const double *a)
+{
+    const int64_t images = y->pitch || x->pitch ? y->shape.dim[0] : 1;
+    const int64_t n = lam_shape_elements(&y->shape) / images;
+    struct lam_arg args[7] = {
+        LAM_ARG_TENSOR(y), LAM_ARG_LONG(images > 1 ? step_of(y) : 0),
+        LAM_ARG_TENSOR(x), LAM_ARG_LONG(images > 1 ? step_of(x) : 0),
+        LAM_ARG_REAL(a ? *a : 0.0)};
+
+    return launch(s, kernel, args, a ? 5 : 4, n, images, 0);
 }
 
 static const double largest_half = 65504.0;
@@ -133,7 +165,7 @@ static int run_node(struct lam_session *s, int i, uint64_t seed)
 static int widen_grad(struct lam_session *s, int i, int value,
                       const struct lam_shape *shape)
 {
-    const struct lam_tensor grad = {*shape, grad_buffer(s, value)};
+    const struct lam_tensor grad = lam_dense(shape, grad_buffer(s, value));
 
     return s->plan->grad_half[value] >= 0 &&
                    s->plan->grad_half_before[value] == i
@@ -230,23 +262,16 @@ int lam_session_forward(struct lam_session *s, uint64_t seed)
 int lam_session_add(struct lam_session *s, const struct lam_tensor *y,
                     const struct lam_tensor *x, double a)
 {
-    struct lam_arg args[5] = {LAM_ARG_TENSOR(y), LAM_ARG_TENSOR(x),
-                              LAM_ARG_REAL(a)};
-
-    return lam_session_launch(
-        s, y->shape.dtype == LAM_F16 ? s->add_halves : s->add, args, 3,
-        lam_shape_elements(&y->shape), 0);
+    return launch_pair(s, y->shape.dtype == LAM_F16 ? s->add_halves : s->add, y,
+                       x, &a);
 }
 
 // A gradient through the relu that made x.
 static int gate(struct lam_session *s, const struct lam_tensor *grad,
                 const struct lam_tensor *x)
 {
-    struct lam_arg args[4] = {LAM_ARG_TENSOR(grad), LAM_ARG_TENSOR(x)};
-
-    return lam_session_launch(
-        s, x->shape.dtype == LAM_F16 ? s->gate_halves : s->gate, args, 2,
-        lam_shape_elements(&x->shape), 0);
+    return launch_pair(s, x->shape.dtype == LAM_F16 ? s->gate_halves : s->gate,
+                       grad, x, NULL);
 }
 
 // Where a variant serves one half of backward, the plain one gets the other
@@ -319,7 +344,7 @@ static int backward_node(struct lam_session *s, int i, bool first)
         if (d_weight[k].buffer != t->d_weight[k].buffer)
             err = lam_session_add(s, &t->d_weight[k], &d_weight[k], 1.0);
     for (int k = 0; k < io.n_in && !err; k++) {
-        struct lam_tensor sum = t->d_in[k];
+        struct lam_tensor sum = {.shape = t->d_in[k].shape};
 
         if (np->core_gates[k])
             err = gate(s, &t->d_in[k], &t->kept[k]);
@@ -329,7 +354,7 @@ static int backward_node(struct lam_session *s, int i, bool first)
                          INFINITY);
         if (err || np->sum[k] < 0)
             continue;
-        sum.buffer = grad_buffer(s, node->in[k]);
+        lam_session_bind(s, s->plan->grad[node->in[k]], &sum);
         err = lam_session_add(s, &sum, &t->d_in[k], 1.0);
     }
     if (err)
@@ -341,9 +366,9 @@ static int gate_loss(struct lam_session *s)
 {
     const int value = s->options.loss;
     const struct lam_shape *shape = &s->graph->values[value].shape;
-    const struct lam_tensor grad = {*shape, grad_buffer(s, value)};
-    const struct lam_tensor x = {*shape,
-                                 lam_session_tenant(s, s->plan->value[value])};
+    const struct lam_tensor grad = lam_dense(shape, grad_buffer(s, value));
+    const struct lam_tensor x =
+        lam_dense(shape, lam_session_tenant(s, s->plan->value[value]));
 
     return gate(s, &grad, &x);
 }
@@ -386,19 +411,24 @@ int lam_session_backward(struct lam_session *s, double scale, bool first)
 }
 
 // Reads a tensor and looks at it.
-static int look(struct lam_session *s, struct lam_buffer *buffer,
-                const struct lam_shape *shape, const char *what,
-                const char *name)
+static int look(struct lam_session *s, const struct lam_tensor *x,
+                const char *what, const char *name)
 {
-    void *data;
-    int err;
+    const struct lam_shape *shape = &x->shape;
+    const size_t images = x->pitch ? (size_t)shape->dim[0] : 1;
+    const size_t bytes = lam_shape_bytes(shape), image = bytes / images;
+    const size_t step =
+        x->pitch ? image / (size_t)shape->dim[1] * (size_t)x->pitch : 0;
+    char *data;
+    int err = LAM_OK;
 
     if (shape->dtype == LAM_I32)
         return LAM_OK;
-    data = malloc(lam_shape_bytes(shape));
+    data = malloc(bytes);
     if (!data)
         return lam_fail(s->ctx, LAM_EMEMORY, "out of memory");
-    err = lam_buffer_read(buffer, 0, lam_shape_bytes(shape), data);
+    for (size_t i = 0; i < images && !err; i++)
+        err = lam_buffer_read(x->buffer, i * step, image, data + i * image);
     if (!err && !lam_shape_finite(shape, data))
         err = lam_fail(s->ctx, LAM_ENONFINITE, "%s %s has a non-finite value",
                        what, name);
@@ -411,9 +441,12 @@ int lam_session_blame_weights(struct lam_session *s)
     const struct lam_graph *graph = s->graph;
     int err = LAM_OK;
 
-    for (int i = 0; i < graph->n_weights && !err; i++)
-        err = look(s, s->weights[i].weight, &graph->weights[i].spec.shape,
-                   "weight", graph->weights[i].name);
+    for (int i = 0; i < graph->n_weights && !err; i++) {
+        const struct lam_tensor weight =
+            lam_dense(&graph->weights[i].spec.shape, s->weights[i].weight);
+
+        err = look(s, &weight, "weight", graph->weights[i].name);
+    }
     return err;
 }
 
@@ -422,17 +455,19 @@ int lam_session_blame(struct lam_session *s, uint64_t seed)
     const struct lam_graph *graph = s->graph;
     int err = LAM_OK;
 
-    for (int i = 0; i < graph->n_values && !err; i++)
+    for (int i = 0; i < graph->n_values && !err; i++) {
+        struct lam_tensor x = {.shape = graph->values[i].shape};
+
+        lam_session_bind(s, s->plan->value[i], &x);
         if (graph->values[i].producer < 0)
-            err = look(s, lam_session_tenant(s, s->plan->value[i]),
-                       &graph->values[i].shape, "input", graph->values[i].name);
+            err = look(s, &x, "input", graph->values[i].name);
+    }
     if (!err)
         err = lam_session_blame_weights(s);
     for (int i = 0; i < graph->n_nodes && !err; i++) {
         err = run_node(s, i, seed);
         for (int k = 0; k < graph->nodes[i].shapes.n_out && !err; k++)
-            err = look(s, s->tensors[i].out[k].buffer,
-                       &s->tensors[i].out[k].shape, "the output of layer",
+            err = look(s, &s->tensors[i].out[k], "the output of layer",
                        graph->nodes[i].name);
     }
     return err;

@@ -44,9 +44,18 @@ struct lam_session {
     void *ready_data;
 };
 
+static inline struct lam_tensor lam_dense(const struct lam_shape *shape,
+                                          struct lam_buffer *buffer)
+{
+    return (struct lam_tensor){.shape = *shape, .buffer = buffer};
+}
+
 // Where a tenant of the plan lies; NULL for -1, none.
 struct lam_buffer *lam_session_tenant(const struct lam_session *session,
                                       int tenant);
+// Lets a tensor be what a tenant holds.
+void lam_session_bind(const struct lam_session *session, int tenant,
+                      struct lam_tensor *tensor);
 // The io of a node for a pass, but for the seed. What variants kept is taken
 // for outdated by each where it shares memory.
 void lam_session_io(struct lam_session *session, int node, int pass,

@@ -39,7 +39,7 @@ int lam_session_unscale(struct lam_session *s, double scale, int *strange)
                         "unscaling needs a session made for it");
     for (int i = 0; i < graph->n_weights && !err; i++) {
         const struct lam_shape *shape = &graph->weights[i].spec.shape;
-        const struct lam_tensor grad = {*shape, s->weights[i].grad};
+        const struct lam_tensor grad = lam_dense(shape, s->weights[i].grad);
         struct lam_arg args[6] = {LAM_ARG_TENSOR(&grad), LAM_ARG_TENSOR(&words),
                                   LAM_ARG_LONG(at), LAM_ARG_REAL(1.0 / scale)};
 
@@ -63,8 +63,8 @@ int lam_session_unscale(struct lam_session *s, double scale, int *strange)
 int lam_session_decay(struct lam_session *s, int i, double l2)
 {
     const struct lam_shape *shape = &s->graph->weights[i].spec.shape;
-    const struct lam_tensor weight = {*shape, s->weights[i].weight};
-    const struct lam_tensor grad = {*shape, s->weights[i].grad};
+    const struct lam_tensor weight = lam_dense(shape, s->weights[i].weight);
+    const struct lam_tensor grad = lam_dense(shape, s->weights[i].grad);
 
     return grad.buffer ? lam_session_add(s, &grad, &weight, l2) : LAM_OK;
 }
@@ -80,13 +80,13 @@ int lam_session_step(struct lam_session *s, int64_t t, double lr)
         struct lam_step step = {.t = t,
                                 .lr = lr,
                                 .is_decayed = shape->rank > 1,
-                                .weight = {*shape, w->weight},
-                                .grad = {*shape, w->grad}};
+                                .weight = lam_dense(shape, w->weight),
+                                .grad = lam_dense(shape, w->grad)};
 
         if (!w->grad)
             continue;
         for (int k = 0; k < s->n_slots; k++)
-            step.slot[k] = (struct lam_tensor){*shape, w->slot[k]};
+            step.slot[k] = lam_dense(shape, w->slot[k]);
         err = s->optimizer.type->step(&s->optimizer, &step);
         if (err)
             lam_fail(s->ctx, err, "%s: its update failed",

@@ -107,7 +107,7 @@ static int collect(const struct lam_node *node, int pass,
         if (v->pass == pass && n < MAX_CANDIDATES &&
             v->score(&node->layer, &node->shapes) > 0)
             candidates[n++] = (struct candidate){
-                .name = v->name, .is_inexact = v->is_inexact != 0};
+                .name = v->name, .is_inexact = v->flags & LAM_INEXACT};
     return n;
 }
 

@@ -8,7 +8,8 @@
 //   - A function that can fail returns LAM_OK (0) or a negative enum
 //   lam_status,
 //     after a call of host->fail, which records one sentence for the user.
-//   - Tensors are dense, row-major, without offset. Images are [N, C, H, W].
+//   - Tensors are row-major, without offset, and dense but for a pitch, where a
+//     layer takes one, see lam_shapes. Images are [N, C, H, W].
 //   - `real` is the element type of the run: float, or double when gradients
 //     are checked. Kernels are written in `real`; the core defines it (and
 //     LAM_F64 = 1 when it is double) before the plugin's source.
@@ -75,6 +76,9 @@ struct lam_shape {
 struct lam_tensor {
     struct lam_shape shape;
     void *buffer; // opaque, owned by the core; NULL: absent or not wanted
+    // Channels from one image to the next, where others lie between them; 0: as
+    // the shape has, no gaps.
+    int64_t pitch;
 };
 
 static inline int64_t lam_elements(const struct lam_shape *shape)
@@ -84,6 +88,11 @@ static inline int64_t lam_elements(const struct lam_shape *shape)
     for (int i = 0; i < shape->rank; i++)
         n *= shape->dim[i];
     return n;
+}
+
+static inline int64_t lam_pitch(const struct lam_tensor *t)
+{
+    return t->pitch ? t->pitch : t->shape.dim[1];
 }
 
 // What `real` is for a layer with this input: the type of its weights and aux.
@@ -303,9 +312,10 @@ enum {
     // It can be one of these others, for in[0], which backward reads: see
     // `gate`. For layers that cannot the core does it.
     LAM_GATES = 64,
-    // out[0] is the inputs one behind another in memory, to the last byte, and
-    // d_in[i] that part of d_out[0]: the core may have the inputs made there,
-    // and then leaves out `run` or `backward`. Only where that is all it does.
+    // Each image of out[0] is those of the inputs one behind another in
+    // memory, to the last byte, and d_in[i] that part of d_out[0]: the core may
+    // have the inputs made there, and then leaves out `run` or `backward`. Only
+    // where that is all it does.
     LAM_JOINS = 128
 };
 
@@ -324,6 +334,9 @@ struct lam_shapes {
     struct lam_shape aux[LAM_MAX_AUX];
     uint32_t backward_in;  // bit i: backward reads in[i]
     uint32_t backward_out; // bit i: backward reads out[i]
+    // bit i: in[i], out[i] and their gradients may have a pitch, in the layer's
+    // own callbacks and in variants that say so. `shape` is called without.
+    uint32_t pitched_in, pitched_out;
     uint32_t flags;
     int64_t run_scratch, backward_scratch; // bytes
     double macs;                           // multiply-adds of one forward run
@@ -369,6 +382,14 @@ enum lam_pass {
     LAM_PASS_BACKWARD_WEIGHT // fills d_weight
 };
 
+enum {
+    // Fractions arise inside, so that whole numbers do not stay exact:
+    // LAM_SAMPLE_EXACT then asks for the default tolerance.
+    LAM_INEXACT = 1,
+    // Tensors may have a pitch where `shape` says so.
+    LAM_PITCHED = 2
+};
+
 // Another way to compute one pass of a layer. The layer's own `run` and
 // `backward` are the plain ones, always there, the reference of the others.
 struct lam_variant {
@@ -385,9 +406,7 @@ struct lam_variant {
                       int64_t *persist);
     int (*prepare)(struct lam_layer *layer, const struct lam_io *io);
     int (*run)(struct lam_layer *layer, const struct lam_io *io);
-    // 1: fractions arise inside, so that whole numbers do not stay exact;
-    // LAM_SAMPLE_EXACT then asks for the default tolerance.
-    int32_t is_inexact;
+    uint32_t flags; // LAM_INEXACT, LAM_PITCHED
 };
 
 // What a layer's plain C reference gets: doubles on the host (indices too).

@@ -1,6 +1,6 @@
 // Networks whose concat has nothing to do, for its inputs are made in its
 // output: they compute the bits that they compute with copies, in inference and
-// through steps of training.
+// through steps of training, with one image and with several.
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 #include "session.h"
 #include "shape.h"
 
-enum { MAX = 1 << 15, STEPS = 2 };
+enum { MAX = 1 << 17, STEPS = 2 };
 
 // Norms, whose relu is made again for backward.
 static const char norms[] =
@@ -137,15 +137,69 @@ static const char twice[] =
     "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
     "outputs: [c]\n";
 
+// Windows and enlargements, a concat that copies from where another one has it.
+static const char windows[] =
+    "  - {name: a, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: p, type: maxpool, kernel: 2}\n"
+    "  - {name: q, type: maxpool, kernel: 3, stride: 2, from: a}\n"
+    "  - {name: one, type: concat, from: [p, q]}\n"
+    "  - {name: d, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: u, type: resize, scale: 2, mode: bilinear}\n"
+    "  - {name: v, type: resize, scale: 2, mode: nearest, from: d}\n"
+    "  - {name: two, type: concat, from: [u, v, a]}\n"
+    "  - {name: e, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: three, type: concat, from: [e, a]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+// Convolutions of all kinds, what they read as well. The groups of g lie apart.
+static const char kinds[] =
+    "  - {name: i, type: conv2d, filters: 2, kernel: 1}\n"
+    "  - {name: j, type: conv2d, filters: 2, kernel: 3, from: image}\n"
+    "  - {name: one, type: concat, from: [i, j]}\n"
+    "  - {name: a, type: conv2d, filters: 4, kernel: 3, from: i}\n"
+    "  - {name: ar, type: relu}\n"
+    "  - {name: s, type: conv2d, filters: 8, kernel: 3, stride: 2}\n"
+    "  - {name: sr, type: relu}\n"
+    "  - {name: t, type: conv_transpose2d, filters: 4, kernel: 4, "
+    "stride: 2}\n"
+    "  - {name: tr, type: relu}\n"
+    "  - {name: u, type: resize, scale: 2, mode: nearest, from: sr}\n"
+    "  - {name: uc, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: ur, type: relu}\n"
+    "  - {name: g, type: conv2d, filters: 4, kernel: 3, groups: 2, dilation: "
+    "2, from: one}\n"
+    "  - {name: o, type: conv2d, filters: 4, kernel: 1, from: one}\n"
+    "  - {name: cat, type: concat, from: [tr, ur, ar, g, o]}\n"
+    "  - {name: d, type: conv2d, filters: 8, kernel: 3, stride: 2}\n"
+    "  - {name: p, type: conv_transpose2d, filters: 2, kernel: 2, stride: "
+    "2}\n"
+    "  - {name: q, type: conv2d, filters: 2, kernel: 1, from: tr}\n"
+    "  - {name: two, type: concat, from: [p, q]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
+struct counts {
+    int training, inference, backward; // layers that are joined
+};
+
+// With several images layers must know of gaps (tanh does not), the graph's
+// outputs have none, and no layer reads and writes the same whole.
 static const struct {
     const char *name, *layers;
-    int training, inference, backward; // layers that are joined
+    struct counts one, several;
 } cases[] = {
-    {"norms", norms, 1, 1, 1},   {"relus", relus, 2, 2, 2},
-    {"nested", nested, 3, 3, 3}, {"shared", shared, 2, 2, 3},
-    {"ends", ends, 1, 1, 2},     {"written", written, 2, 2, 2},
-    {"beside", beside, 1, 1, 1}, {"within", within, 1, 1, 1},
-    {"twice", twice, 1, 1, 3},
+    {"norms", norms, {1, 1, 1}, {1, 1, 1}},
+    {"relus", relus, {2, 2, 2}, {2, 2, 2}},
+    {"nested", nested, {3, 3, 3}, {0, 0, 1}},
+    {"shared", shared, {2, 2, 3}, {2, 2, 3}},
+    {"ends", ends, {1, 1, 2}, {0, 0, 0}},
+    {"written", written, {2, 2, 2}, {0, 0, 1}},
+    {"beside", beside, {1, 1, 1}, {0, 0, 1}},
+    {"within", within, {1, 1, 1}, {0, 0, 1}},
+    {"twice", twice, {1, 1, 3}, {1, 1, 3}},
+    {"windows", windows, {2, 2, 3}, {2, 2, 3}},
+    {"kinds", kinds, {3, 3, 3}, {3, 3, 3}},
 };
 
 struct place { // where all runs happen
@@ -158,7 +212,8 @@ struct place { // where all runs happen
 struct run {
     bool training, keep_all;
     enum { FLOATS, KEEPS_HALF, STORES_HALF } numbers;
-    int joining;
+    int joining, images;
+    const char *variants;
     float record[MAX]; // all that it computed
     int n;
     struct lam_memory memory;
@@ -271,6 +326,7 @@ static int run(struct place *p, const char *layers, struct run *r)
         .keep_all = r->keep_all,
         .keep_half = r->numbers == KEEPS_HALF,
         .joining = r->joining,
+        .variants = r->variants,
         .optimizer = lam_registry_optimizer(p->registry, "sgd"),
         .optimizer_config = config};
     int err;
@@ -284,7 +340,7 @@ static int run(struct place *p, const char *layers, struct run *r)
         err = lam_graph_create(&p->ctx, p->registry, &p->host, r->training,
                                &graph);
     if (!err)
-        err = lam_model_build(model, graph, 1);
+        err = lam_model_build(model, graph, r->images);
     if (!err && r->training)
         options.loss = lam_graph_find(graph, "c");
     if (!err)
@@ -319,21 +375,41 @@ static void check_equal(const char *name, const struct run *a,
         if (!check_same(&a->record[i], &b->record[i], sizeof(float)))
             apart = i;
     if (apart >= 0)
-        printf("%s: %s (%d), joined %d: number %d of %d is %g, was %g\n", name,
-               b->training ? "training" : "inference", (int)b->numbers,
-               b->joining, apart, a->n, (double)b->record[apart],
-               (double)a->record[apart]);
+        printf("%s: %s (%d), %d images, %s, joined %d: number %d of %d is %g, "
+               "was %g\n",
+               name, b->training ? "training" : "inference", (int)b->numbers,
+               b->images, b->variants ? b->variants : "all kernels", b->joining,
+               apart, a->n, (double)b->record[apart], (double)a->record[apart]);
     CHECK(apart < 0);
 }
 
-static void check_case(struct place *p, int i, bool training, int numbers)
+static void check_counts(const struct run *r, int i)
+{
+    const struct counts counts =
+        r->images > 1 ? cases[i].several : cases[i].one;
+    const int run = r->training ? counts.training : counts.inference;
+    const int backward = r->training ? counts.backward : 0;
+
+    // What waits as halves has no gaps; what is stored as halves was cast.
+    if (r->images > 1 && r->numbers == KEEPS_HALF) {
+        CHECK_INT(r->memory.n_joined, 0);
+        CHECK(r->memory.n_joined_backward <= backward);
+    } else if (r->numbers == STORES_HALF) {
+        CHECK(r->memory.n_joined >= run);
+        CHECK_INT(r->memory.n_joined_backward, backward);
+    } else {
+        CHECK_INT(r->memory.n_joined, run);
+        CHECK_INT(r->memory.n_joined_backward, backward);
+    }
+}
+
+static void check_case(struct place *p, int i, const struct run *start)
 {
     static struct run copied, joined, saving;
-    const struct run start = {.training = training, .numbers = numbers};
 
-    copied = joined = saving = start;
+    copied = joined = saving = *start;
     copied.joining = LAM_JOINING_NEVER;
-    copied.keep_all = numbers == FLOATS;
+    copied.keep_all = start->numbers == FLOATS;
     joined.joining = LAM_JOINING_ALWAYS;
     if (run(p, cases[i].layers, &copied) || run(p, cases[i].layers, &joined) ||
         run(p, cases[i].layers, &saving)) {
@@ -342,16 +418,42 @@ static void check_case(struct place *p, int i, bool training, int numbers)
     }
     CHECK_INT(copied.memory.n_joined, 0);
     CHECK_INT(copied.memory.n_joined_backward, 0);
-    if (numbers == STORES_HALF)
-        CHECK(joined.memory.n_joined >= cases[i].training);
-    else
-        CHECK_INT(joined.memory.n_joined,
-                  training ? cases[i].training : cases[i].inference);
-    CHECK_INT(joined.memory.n_joined_backward,
-              training ? cases[i].backward : 0);
+    check_counts(&joined, i);
     CHECK(saving.memory.total <= copied.memory.total);
     check_equal(cases[i].name, &copied, &joined);
     check_equal(cases[i].name, &copied, &saving);
+}
+
+static void check_numbers(struct place *p, int i, int images)
+{
+    for (int numbers = FLOATS; numbers <= STORES_HALF; numbers++)
+        check_case(p, i,
+                   &(struct run){
+                       .training = true, .numbers = numbers, .images = images});
+    check_case(p, i, &(struct run){.images = images});
+}
+
+// Each kind of kernel of convolutions, where it can serve.
+static void check_kernels(struct place *p)
+{
+    static const char *const names[] = {
+        "plain",    "direct",    "phases",       "implicit",     "panel",
+        "winograd", "winograd2", "winograd_gpu", "winograd2_gpu"};
+    const int last = (int)(sizeof(cases) / sizeof(*cases)) - 1;
+    char variants[128];
+
+    for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
+        const bool enlarges = k < 4;
+
+        snprintf(variants, sizeof(variants),
+                 "conv2d=%s,conv_transpose2d=%s,upsample_conv2d=%s", names[k],
+                 names[k], enlarges ? names[k] : "plain");
+        for (int training = 0; training < 2; training++)
+            check_case(p, last,
+                       &(struct run){.training = training,
+                                     .images = 3,
+                                     .variants = variants});
+    }
 }
 
 int main(void)
@@ -367,11 +469,10 @@ int main(void)
     CHECK_INT(lam_registry_load_default(p.registry), LAM_OK);
     CHECK_INT(lam_host_init(&p.host, &p.ctx, p.queue, LAM_F32), LAM_OK);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        check_case(&p, (int)i, true, FLOATS);
-        check_case(&p, (int)i, true, KEEPS_HALF);
-        check_case(&p, (int)i, true, STORES_HALF);
-        check_case(&p, (int)i, false, FLOATS);
+        check_numbers(&p, (int)i, 1);
+        check_numbers(&p, (int)i, 3);
     }
+    check_kernels(&p);
     lam_host_finish(&p.host);
     lam_queue_close(p.queue);
     lam_registry_destroy(p.registry);

@@ -270,8 +270,8 @@ static void check_nan(struct lam_queue *q)
 {
     const size_t global[3] = {8, 1, 1};
     struct lam_buffer *buffers[2] = {NULL, NULL};
-    struct lam_tensor t[2] = {{{LAM_F32, 1, {4}}, NULL},
-                              {{LAM_F32, 1, {4}}, NULL}};
+    struct lam_tensor t[2] = {{.shape = {LAM_F32, 1, {4}}},
+                              {.shape = {LAM_F32, 1, {4}}}};
     const struct lam_arg args[] = {LAM_ARG_TENSOR(&t[0]),
                                    LAM_ARG_TENSOR(&t[1])};
     struct lam_kernel *kernel = NULL;

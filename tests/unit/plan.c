@@ -32,13 +32,16 @@ static void check_plan(struct lam_tenant *tenants, int n)
 
 int main(void)
 {
-    struct lam_tenant chain[] = {{100, 0, 1, 0, -1, 0},
-                                 {100, 1, 2, 0, -1, 0},
-                                 {100, 2, 3, 0, -1, 0},
-                                 {40, 3, 4, 0, -1, 0}};
+    struct lam_tenant chain[] = {
+        {.bytes = 100, .first = 0, .last = 1, .host = -1},
+        {.bytes = 100, .first = 1, .last = 2, .host = -1},
+        {.bytes = 100, .first = 2, .last = 3, .host = -1},
+        {.bytes = 40, .first = 3, .last = 4, .host = -1}};
     // The second is a part of the last, which the first may follow.
     struct lam_tenant part[] = {
-        {60, 3, 4, 0, -1, 0}, {40, 0, 1, 0, 2, 60}, {100, 0, 2, 0, -1, 0}};
+        {.bytes = 60, .first = 3, .last = 4, .host = -1},
+        {.bytes = 40, .first = 0, .last = 1, .host = 2, .offset = 60},
+        {.bytes = 100, .first = 0, .last = 2, .host = -1}};
     struct lam_tenant many[MAX];
     int64_t slots[MAX];
 
