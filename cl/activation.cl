@@ -86,27 +86,34 @@ real df(const real v, const real slope)
 #endif
 }
 
-// x and y may be one buffer.
-kernel void activation_forward(const global stored *x, global stored *y,
+// x and y may be one buffer. Steps lead from one image of n elements to the next.
+kernel void activation_forward(const global stored *x, const long x_step,
+                               global stored *y, const long y_step,
                                const long n, const int chunk, const real slope)
 {
     const long first = get_global_id(0) * (long)chunk;
     const long last = min(first + chunk, n);
 
+    x += get_global_id(1) * x_step;
+    y += get_global_id(1) * y_step;
 #pragma clang loop vectorize(assume_safety)
     for (long i = first; i < last; i++)
         WRITE(y, i, f(READ(x, i), slope));
 }
 
 // dy and dx may be one buffer.
-kernel void activation_backward(const global stored *v,
-                                const global stored *dy, global stored *dx,
+kernel void activation_backward(const global stored *v, const long v_step,
+                                const global stored *dy, const long dy_step,
+                                global stored *dx, const long dx_step,
                                 const long n, const int chunk,
                                 const real slope)
 {
     const long first = get_global_id(0) * (long)chunk;
     const long last = min(first + chunk, n);
 
+    v += get_global_id(1) * v_step;
+    dy += get_global_id(1) * dy_step;
+    dx += get_global_id(1) * dx_step;
 #pragma clang loop vectorize(assume_safety)
     for (long i = first; i < last; i++)
         WRITE(dx, i, READ(dy, i) * df(READ(v, i), slope));

@@ -16,7 +16,6 @@ struct activation_config {
 
 struct activation_state {
     struct lam_kernel *forward, *backward;
-    struct flat cut;
 };
 
 static const char *const approximations[] = {"none", "tanh", NULL};
@@ -50,6 +49,7 @@ static int activation_shape(const struct lam_layer *layer,
     else
         shapes->backward_out = 1;
     shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_HALVES;
+    shapes->pitched_in = shapes->pitched_out = 1;
     return LAM_OK;
 }
 
@@ -82,7 +82,6 @@ static int activation_prepare(struct lam_layer *layer, const struct lam_io *io)
              lam_halves(&io->in[0].shape));
     err = host->kernel(host, activation_cl, "activation_forward", options,
                        &state->forward);
-    state->cut = flat_cut(host, lam_elements(&io->in[0].shape));
     if (!err)
         err = host->kernel(host, activation_cl, "activation_backward", options,
                            &state->backward);
@@ -93,29 +92,37 @@ static int activation_run(struct lam_layer *layer, const struct lam_io *io)
 {
     const struct activation_config *config = layer->config;
     const struct activation_state *state = layer->state;
+    const struct lam_tensor *x = &io->in[0], *y = &io->out[0];
+    const struct flat cut =
+        flat_cut_images(layer->host, &x->shape, x->pitch || y->pitch);
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(&io->in[0]), LAM_ARG_TENSOR(&io->out[0]),
-        LAM_ARG_LONG(state->cut.n), LAM_ARG_INT(state->cut.chunk),
+        LAM_ARG_TENSOR(x),          LAM_ARG_LONG(flat_step(x)),
+        LAM_ARG_TENSOR(y),          LAM_ARG_LONG(flat_step(y)),
+        LAM_ARG_LONG(cut.n),        LAM_ARG_INT(cut.chunk),
         LAM_ARG_REAL(config->slope)};
 
-    return layer->host->launch(layer->host, state->forward, args, 5,
-                               state->cut.global, state->cut.local);
+    return layer->host->launch(layer->host, state->forward, args, 7, cut.global,
+                               cut.local);
 }
 
 static int activation_backward(struct lam_layer *layer, const struct lam_io *io)
 {
     const struct activation_config *config = layer->config;
     const struct activation_state *state = layer->state;
+    const struct lam_tensor *seen =
+        layer->type == &gelu ? &io->in[0] : &io->out[0];
+    const struct lam_tensor *dy = &io->d_out[0], *dx = &io->d_in[0];
+    const struct flat cut = flat_cut_images(
+        layer->host, &dx->shape, seen->pitch || dy->pitch || dx->pitch);
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(layer->type == &gelu ? &io->in[0] : &io->out[0]),
-        LAM_ARG_TENSOR(&io->d_out[0]),
-        LAM_ARG_TENSOR(&io->d_in[0]),
-        LAM_ARG_LONG(state->cut.n),
-        LAM_ARG_INT(state->cut.chunk),
+        LAM_ARG_TENSOR(seen),       LAM_ARG_LONG(flat_step(seen)),
+        LAM_ARG_TENSOR(dy),         LAM_ARG_LONG(flat_step(dy)),
+        LAM_ARG_TENSOR(dx),         LAM_ARG_LONG(flat_step(dx)),
+        LAM_ARG_LONG(cut.n),        LAM_ARG_INT(cut.chunk),
         LAM_ARG_REAL(config->slope)};
 
-    return layer->host->launch(layer->host, state->backward, args, 6,
-                               state->cut.global, state->cut.local);
+    return layer->host->launch(layer->host, state->backward, args, 9,
+                               cut.global, cut.local);
 }
 
 static double value_of(const struct lam_layer *layer, double x)

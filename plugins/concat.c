@@ -54,12 +54,6 @@ static int64_t row_of(const struct lam_shape *shape)
     return lam_elements(shape) / shape->dim[0];
 }
 
-// Elements from one image to the next.
-static int64_t step_of(const struct lam_tensor *x)
-{
-    return row_of(&x->shape) / x->shape.dim[1] * lam_pitch(x);
-}
-
 // Copies between a part and its place in the whole, image by image.
 static int concat_move(struct lam_layer *layer, const struct lam_tensor *part,
                        const struct lam_tensor *whole, int64_t offset,
@@ -67,7 +61,7 @@ static int concat_move(struct lam_layer *layer, const struct lam_tensor *part,
 {
     const struct concat_state *state = layer->state;
     const int64_t row = row_of(&part->shape);
-    const int64_t part_step = step_of(part), whole_step = step_of(whole);
+    const int64_t part_step = flat_step(part), whole_step = flat_step(whole);
     struct flat cut = flat_cut(layer->host, row);
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(to_whole ? part : whole),

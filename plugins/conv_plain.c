@@ -77,14 +77,12 @@ int conv_plain_gate(const struct lam_host *host, const struct conv_plain *plain,
 {
     const struct lam_tensor *x = &io->in[0];
     const struct lam_tensor *dx = &io->d_in[0];
-    const int64_t plane = x->shape.dim[2] * x->shape.dim[3];
-    struct flat cut = flat_cut(host, x->shape.dim[1] * plane);
+    const struct flat cut =
+        flat_cut_images(host, &x->shape, x->pitch || dx->pitch);
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(dx),  LAM_ARG_LONG(lam_pitch(dx) * plane),
-        LAM_ARG_TENSOR(x),   LAM_ARG_LONG(lam_pitch(x) * plane),
+        LAM_ARG_TENSOR(dx),  LAM_ARG_LONG(flat_step(dx)),
+        LAM_ARG_TENSOR(x),   LAM_ARG_LONG(flat_step(x)),
         LAM_ARG_LONG(cut.n), LAM_ARG_INT(cut.chunk)};
-
-    cut.global[1] = (size_t)x->shape.dim[0];
 
     return io->gate
                ? host->launch(host, plain->gate, args, 6, cut.global, cut.local)

@@ -33,6 +33,29 @@ static inline struct flat flat_cut(const struct lam_host *host, int64_t n)
         .local = {(size_t)group, 1, 1}};
 }
 
+// Elements from one image of x to the next.
+static inline int64_t flat_step(const struct lam_tensor *x)
+{
+    const int64_t n = lam_elements(&x->shape);
+
+    return x->shape.rank < 2
+               ? n
+               : n / x->shape.dim[0] / x->shape.dim[1] * lam_pitch(x);
+}
+
+// With gaps, where a tensor has a pitch, the second id is the image, of n
+// elements; without, there is one image of all.
+static inline struct flat flat_cut_images(const struct lam_host *host,
+                                          const struct lam_shape *shape,
+                                          bool has_gaps)
+{
+    const int64_t images = has_gaps ? shape->dim[0] : 1;
+    struct flat cut = flat_cut(host, lam_elements(shape) / images);
+
+    cut.global[1] = (size_t)images;
+    return cut;
+}
+
 // Ids are (stretch of the row, row, plane); n is the row's width.
 static inline struct flat flat_cut_rows(const struct lam_host *host,
                                         int64_t width, int64_t rows,

@@ -116,14 +116,14 @@ static void work_in_place(const struct lam_graph *graph, int i, const int *last,
 }
 
 void lam_plan_joins(const struct lam_graph *graph, const int *last,
-                    const bool *pitched, int64_t part_bytes,
+                    const bool *pitched, const bool *joins,
                     struct lam_place *places)
 {
     for (int i = 0; i < graph->n_values; i++)
         places[i] = nowhere;
     // From the last layer on, so that each host knows its own place.
     for (int i = graph->n_nodes - 1; i >= 0; i--) {
-        if (lam_plan_can_join(graph, i, part_bytes))
+        if (joins[i])
             join(graph, i, last, pitched, places);
         else if (graph->nodes[i].shapes.flags & LAM_RUN_INPLACE)
             work_in_place(graph, i, last, places);

@@ -26,12 +26,12 @@ int64_t lam_plan_pitch(const struct lam_graph *graph, int i, int64_t pitch);
 
 // Finds the place of each value. A host has a larger number than what lies in
 // it, and may have a host as well. last: when each value is read for the last
-// time; layer i runs at time i. pitched: which values may have a pitch. A
-// layer's inputs all lie in its output, or none; with LAM_RUN_INPLACE in[0]
-// lies where out[0] does, if out[0] has a host, without a pitch, and in[0] is
-// not read later.
+// time; layer i runs at time i. pitched: which values may have a pitch. joins:
+// which layers are to join, of those that can. A layer's inputs all lie in its
+// output, or none; with LAM_RUN_INPLACE in[0] lies where out[0] does, if out[0]
+// has a host, without a pitch, and in[0] is not read later.
 void lam_plan_joins(const struct lam_graph *graph, const int *last,
-                    const bool *pitched, int64_t part_bytes,
+                    const bool *pitched, const bool *joins,
                     struct lam_place *places);
 
 // Whether the inputs of node i lie in its output, as they are joined.

@@ -109,44 +109,48 @@ static int64_t max64(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+// What the kernels of node i want, wherever values lie.
+static void find_workspace(struct lam_planner *p, int i)
+{
+    const struct lam_node *node = &p->graph->nodes[i];
+    struct lam_node_plan *np = &p->plan->nodes[i];
+
+    np->scratch[0] = node->shapes.run_scratch;
+    np->scratch[1] = np->runs_backward ? node->shapes.backward_scratch : 0;
+    for (int pass = 0; pass < LAM_N_PASSES; pass++) {
+        const struct lam_variant *v = np->taken[pass].variant;
+        int64_t *scratch = &np->scratch[pass > 0], wanted = 0;
+
+        if (!v || !v->workspace || !np->runs[pass])
+            continue;
+        v->workspace(&node->layer, &node->shapes, &wanted, &np->persist[pass]);
+        *scratch = max64(*scratch, wanted);
+    }
+}
+
 static void plan_workspace(struct lam_planner *p, int i)
 {
     const struct lam_graph *graph = p->graph;
     const struct lam_node *node = &graph->nodes[i];
     struct lam_node_plan *np = &p->plan->nodes[i];
-    int64_t scratch[2] = {node->shapes.run_scratch, 0};
-    const int time[LAM_N_PASSES] = {i, lam_planner_backward_time(p, i),
-                                    lam_planner_backward_time(p, i)};
+    const int back = lam_planner_backward_time(p, i);
 
-    if (np->runs_backward)
-        scratch[1] = node->shapes.backward_scratch;
-    for (int pass = 0; pass < LAM_N_PASSES; pass++) {
-        const struct lam_variant *v = np->taken[pass].variant;
-        int64_t wanted = 0;
-
-        if (!v || !v->workspace || !np->runs[pass])
-            continue;
-        v->workspace(&node->layer, &node->shapes, &wanted, &np->persist[pass]);
-        scratch[pass > 0] = max64(scratch[pass > 0], wanted);
+    for (int pass = 0; pass < LAM_N_PASSES; pass++)
         if (lam_session_repacks(p->options))
-            np->passing[pass] = lam_planner_tenant(p, np->persist[pass],
-                                                   time[pass], time[pass]);
-    }
-    np->run_scratch = lam_planner_tenant(p, scratch[0], i, i);
-    np->backward_scratch =
-        lam_planner_tenant(p, scratch[1], lam_planner_backward_time(p, i),
-                           lam_planner_backward_time(p, i));
+            np->passing[pass] = lam_planner_tenant(
+                p, np->persist[pass], pass ? back : i, pass ? back : i);
+    np->run_scratch = lam_planner_tenant(p, np->scratch[0], i, i);
+    np->backward_scratch = lam_planner_tenant(p, np->scratch[1], back, back);
     for (int k = 0; graph->training && k < node->shapes.n_aux; k++)
         np->aux[k] = lam_planner_tenant(
             p, (int64_t)lam_shape_bytes(&node->shapes.aux[k]), i,
-            np->runs_backward ? lam_planner_backward_time(p, i) : i);
+            np->runs_backward ? back : i);
     if (np->runs_backward && p->options->micro_batches > 1)
         for (int k = 0; k < node->shapes.n_weight; k++)
             if (graph->weights[node->weight[k]].is_trained)
                 np->weight_sum[k] = lam_planner_tenant(
                     p, (int64_t)lam_shape_bytes(&node->shapes.weight[k].shape),
-                    lam_planner_backward_time(p, i),
-                    lam_planner_backward_time(p, i));
+                    back, back);
 }
 
 bool lam_session_repacks(const struct lam_session_options *options)
@@ -230,10 +234,8 @@ static void clear(struct lam_planner *p)
         struct lam_node_plan *np = &plan->nodes[i];
 
         np->run_scratch = np->backward_scratch = -1;
-        for (int pass = 0; pass < LAM_N_PASSES; pass++) {
+        for (int pass = 0; pass < LAM_N_PASSES; pass++)
             np->passing[pass] = -1;
-            np->persist[pass] = 0;
-        }
         np->joins_run = np->joins_backward = false;
         for (int k = 0; k < LAM_MAX_AUX; k++)
             np->aux[k] = -1;
@@ -248,14 +250,13 @@ static void clear(struct lam_planner *p)
 }
 
 // Gives everything its memory; false when out of memory.
-static bool lay_out(struct lam_planner *p, int joins)
+static bool lay_out(struct lam_planner *p)
 {
     const struct lam_graph *graph = p->graph;
     struct lam_session_plan *plan = p->plan;
     const int loss = p->options->loss;
     int n_slots;
 
-    p->joins = joins;
     clear(p);
     lam_planner_values(p);
     if (is_training(p) && p->needs_grad[loss]) {
@@ -277,23 +278,39 @@ static bool lay_out(struct lam_planner *p, int joins)
     return n_slots >= 0;
 }
 
+static void join(struct lam_planner *p, bool wanted)
+{
+    for (int i = 0; i < p->graph->n_nodes; i++)
+        p->joins[LAM_JOIN_VALUES][i] = p->joins[LAM_JOIN_GRADS][i] =
+            wanted && lam_plan_can_join(p->graph, i, p->part_bytes);
+}
+
 // Joins what takes no more memory than copies do: what lies in another tensor
-// keeps all of that for as long.
+// keeps all of that for as long. All of it, else one after another.
 static bool lay_out_best(struct lam_planner *p)
 {
-    static const int ways[] = {LAM_JOIN_VALUES | LAM_JOIN_GRADS,
-                               LAM_JOIN_VALUES, LAM_JOIN_GRADS, 0};
-    bool joins = false, done = lay_out(p, 0);
-    const int64_t copied = p->plan->memory.total;
+    const int64_t *total = &p->plan->memory.total;
+    int64_t least;
+    bool done;
 
-    for (int i = 0; i < p->graph->n_nodes; i++)
-        joins |= lam_plan_can_join(p->graph, i, p->part_bytes);
-    for (size_t i = 0; i < sizeof(ways) / sizeof(*ways) && joins && done; i++) {
-        done = lay_out(p, ways[i]);
-        joins = p->options->joining != LAM_JOINING_ALWAYS &&
-                p->plan->memory.total > copied;
-    }
-    return done;
+    join(p, false);
+    done = lay_out(p);
+    least = *total;
+    join(p, true);
+    done = done && lay_out(p);
+    if (p->options->joining == LAM_JOINING_ALWAYS || *total <= least)
+        return done;
+    join(p, false);
+    for (int i = p->graph->n_nodes - 1; i >= 0; i--)
+        for (int k = 0; k < LAM_N_JOINS && done; k++) {
+            if (!lam_plan_can_join(p->graph, i, p->part_bytes))
+                break;
+            p->joins[k][i] = true;
+            done = lay_out(p);
+            p->joins[k][i] = *total <= least;
+            least = *total < least ? *total : least;
+        }
+    return done && lay_out(p);
 }
 
 static bool make_plan(struct lam_session_plan *plan,
@@ -333,8 +350,10 @@ static int prepare(struct lam_planner *p)
     p->last = calloc(n_values, sizeof(*p->last));
     p->pitched = calloc(n_values, sizeof(*p->pitched));
     p->places = calloc(n_values, sizeof(*p->places));
+    for (int k = 0; k < LAM_N_JOINS; k++)
+        p->joins[k] = calloc((size_t)graph->n_nodes + 1, sizeof(*p->joins[k]));
     if (!make_plan(p->plan, graph) || !p->needs_grad || !p->last ||
-        !p->pitched || !p->places)
+        !p->pitched || !p->places || !p->joins[0] || !p->joins[1])
         return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
     for (int i = 0; i < graph->n_nodes && !err; i++) {
         err = lam_variants_take(graph, i, options->variants, options->tuning,
@@ -345,6 +364,8 @@ static int prepare(struct lam_planner *p)
         lam_planner_find_gradients(p);
         lam_planner_find_gates(p);
     }
+    for (int i = 0; i < graph->n_nodes && !err; i++)
+        find_workspace(p, i);
     return err;
 }
 
@@ -366,6 +387,8 @@ int lam_session_plan_create(const struct lam_graph *graph,
     free(p.needs_grad);
     free(p.last);
     free(p.pitched);
+    for (int k = 0; k < LAM_N_JOINS; k++)
+        free(p.joins[k]);
     free(p.places);
     if (err) {
         lam_session_plan_destroy(p.plan);

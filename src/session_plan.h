@@ -10,7 +10,7 @@
 
 struct lam_node_plan {
     struct lam_taken taken[LAM_N_PASSES];
-    int64_t persist[LAM_N_PASSES];
+    int64_t persist[LAM_N_PASSES], scratch[2]; // bytes; scratch: run, backward
     bool runs_backward;
     bool wants[LAM_MAX_IN]; // gradient of in[i]
     bool runs[LAM_N_PASSES];

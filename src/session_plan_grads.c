@@ -117,8 +117,7 @@ static bool joins_backward(const struct lam_planner *p, int i)
     const struct lam_node *node = &p->graph->nodes[i];
     const bool has_gaps = p->graph->values[node->out[0]].shape.dim[0] > 1;
 
-    if (!(p->joins & LAM_JOIN_GRADS) || p->plan->grad[node->out[0]] < 0 ||
-        !lam_plan_can_join(p->graph, i, p->part_bytes))
+    if (!p->joins[LAM_JOIN_GRADS][i] || p->plan->grad[node->out[0]] < 0)
         return false;
     for (int k = 0; k < node->shapes.n_in && has_gaps; k++)
         if (p->plan->nodes[i].wants[k] && p->plan->grad[node->in[k]] < 0 &&

@@ -164,8 +164,8 @@ static void plan_joined(struct lam_planner *p)
 
     for (int i = 0; i < graph->n_values; i++)
         p->pitched[i] = lam_planner_pitched(p, i);
-    lam_plan_joins(graph, p->last, p->pitched,
-                   p->joins & LAM_JOIN_VALUES ? p->part_bytes : 0, p->places);
+    lam_plan_joins(graph, p->last, p->pitched, p->joins[LAM_JOIN_VALUES],
+                   p->places);
     for (int i = graph->n_values - 1; i >= 0; i--) {
         const struct lam_value *v = &graph->values[i];
         const int host = p->places[i].host;

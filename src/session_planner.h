@@ -7,7 +7,7 @@
 #include "session_plan.h"
 
 // What layers that only join their inputs need not copy.
-enum { LAM_JOIN_VALUES = 1, LAM_JOIN_GRADS = 2 };
+enum { LAM_JOIN_VALUES, LAM_JOIN_GRADS, LAM_N_JOINS };
 
 struct lam_planner {
     const struct lam_graph *graph;
@@ -17,7 +17,7 @@ struct lam_planner {
     int *last;                // by value: its last reader where it was made
     bool *pitched;            // by value: it may have a pitch
     struct lam_place *places; // by value
-    int joins;                // LAM_JOIN_VALUES, LAM_JOIN_GRADS
+    bool *joins[LAM_N_JOINS]; // by node: whether it is to
     int64_t part_bytes;       // of the device; 0: nothing is joined
 };
 

@@ -37,7 +37,11 @@ static void start(int64_t elements)
 
 static void plan(int64_t part_bytes)
 {
-    lam_plan_joins(&graph, last, pitched, part_bytes, places);
+    bool joins[MAX_NODES];
+
+    for (int i = 0; i < graph.n_nodes; i++)
+        joins[i] = lam_plan_can_join(&graph, i, part_bytes);
+    lam_plan_joins(&graph, last, pitched, joins, places);
 }
 
 // Its inputs end with -1; elements 0: as many as they have together. Returns
