@@ -91,6 +91,40 @@ static CLBlastStatusCode call_clblast(struct lam_queue *q, int real,
                                       batch, &q->queue, event);
 }
 
+// How many of the batch one call computes. CLBlast's batches of products large
+// enough for its copies are wrong: a matrix of whole tiles is taken as it lies,
+// but without its offset and stride, and GEMMK=1 reads beyond a k that is no
+// multiple of KREG (1.4 to 1.7). Those products go one by one. Only the bytes
+// of its copies tell which these are; offsets of 1 ask for copies of all.
+static int batch_of_call(struct lam_queue *q, int real,
+                         const struct lam_gemm *g)
+{
+    const CLBlastLayout row = CLBlastLayoutRowMajor;
+    const CLBlastTranspose no = CLBlastTransposeNo;
+    const size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k;
+    size_t bytes = 0;
+    CLBlastStatusCode status = CLBlastSuccess;
+
+    if (g->batch > 1 && real == LAM_F64)
+        status = CLBlastDGemmTempBufferSize(row, no, no, m, n, k, 1, k, 1, n, 1,
+                                            n, &q->queue, &bytes);
+    else if (g->batch > 1)
+        status = CLBlastSGemmTempBufferSize(row, no, no, m, n, k, 1, k, 1, n, 1,
+                                            n, &q->queue, &bytes);
+    return status || bytes > 0 ? 1 : g->batch;
+}
+
+static struct lam_gemm part_of(const struct lam_gemm *g, int first, int batch)
+{
+    struct lam_gemm part = *g;
+
+    part.offset_a += first * g->stride_a;
+    part.offset_b += first * g->stride_b;
+    part.offset_c += first * g->stride_c;
+    part.batch = batch;
+    return part;
+}
+
 static int override_kernel(struct lam_queue *q, char *text)
 {
     enum { MAX_PARAMETERS = 24 };
@@ -183,16 +217,12 @@ static void set_once(struct lam_queue *q)
     snprintf(q->gemm, sizeof(q->gemm), "own");
 }
 
-int lam_gemm_clblast(struct lam_queue *q, int real, const struct lam_gemm *g)
+static int launch_part(struct lam_queue *q, int real, const struct lam_gemm *g)
 {
     static const char name[] = "CLBlast's GEMM";
     cl_event event = NULL;
     CLBlastStatusCode status;
-    const int err = lam_queue_usable(q);
 
-    if (err)
-        return err;
-    set_once(q);
     lam_queue_call(q, name);
     status = call_clblast(q, real, g, q->profile ? &event : NULL);
     lam_queue_returned(q);
@@ -200,6 +230,22 @@ int lam_gemm_clblast(struct lam_queue *q, int real, const struct lam_gemm *g)
         lam_queue_launched(q, name, NULL);
     return status ? fail_clblast(q, g, status)
                   : lam_queue_track(q, name, event);
+}
+
+int lam_gemm_clblast(struct lam_queue *q, int real, const struct lam_gemm *g)
+{
+    int err = lam_queue_usable(q), batch;
+
+    if (err)
+        return err;
+    set_once(q);
+    batch = batch_of_call(q, real, g);
+    for (int i = 0; i < g->batch && !err; i += batch) {
+        const struct lam_gemm part = part_of(g, i, batch);
+
+        err = launch_part(q, real, &part);
+    }
+    return err;
 }
 
 void lam_gemm_close(struct lam_queue *q)
@@ -211,11 +257,18 @@ void lam_gemm_close(struct lam_queue *q)
 bool lam_gemm_try(struct lam_queue *q, const struct lam_gemm *g, char *why,
                   size_t size)
 {
-    const CLBlastStatusCode status = call_clblast(q, LAM_F32, g, NULL);
-    const char *meaning = meaning_of(status);
+    const int batch = batch_of_call(q, LAM_F32, g);
+    CLBlastStatusCode status = CLBlastSuccess;
+    const char *meaning;
 
+    for (int i = 0; i < g->batch && !status; i += batch) {
+        const struct lam_gemm part = part_of(g, i, batch);
+
+        status = call_clblast(q, LAM_F32, &part, NULL);
+    }
     if (!status)
         return true;
+    meaning = meaning_of(status);
     if (meaning || (int)status <= -1000)
         snprintf(why, size, "%s", meaning ? meaning : "CLBlast refuses");
     else

@@ -172,6 +172,8 @@ static void check_shapes(struct lam_queue *q, int real, gemm_function *gemm,
         {9, 17, 6200, 2, 1, 0, 1, 0, 1.0, 3.0},
         {3, 2, 4096, 1, 0, 0, 0, 0, 3.0, 0.0},
         {210, 130, 60, 1, 0, 0, 0, 0, 1.0, 0.0},
+        {64, 64, 64, 3, 0, 0, 0, 0, 1.0, 1.0},
+        {64, 40, 64, 3, 1, 0, 0, 1, 1.0, 0.0},
     };
 
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
@@ -294,30 +296,51 @@ static void check_parameters(struct lam_queue *q)
     }
 }
 
+// By the kernel that copies, which batches must not reach: CLBlast's own takes
+// whole tiles as they lie, without offsets and strides; GEMMK=1 takes KREG of
+// the sum at a time.
+static void check_copied(struct lam_queue *q)
+{
+    static const char size[] = "GemmRoutine XGEMM_MIN_INDIRECT_SIZE=1";
+
+    CHECK_INT(lam_gemm_override(q, size), 0);
+    check_shapes(q, LAM_F32, lam_gemm_clblast, "CLBlast, copied");
+    check_poison(q, lam_gemm_clblast);
+    CHECK_INT(lam_gemm_override(q, "Xgemm GEMMK=1 KREG=4 KWG=1 KWI=1 MDIMA=8 "
+                                   "MDIMC=8 MWG=32 NDIMB=8 NDIMC=8 NWG=32 SA=0 "
+                                   "SB=0 STRM=0 STRN=0 VWM=4 VWN=4"),
+              0);
+    check_shapes(q, LAM_F32, lam_gemm_clblast, "CLBlast, GEMMK=1");
+}
+
 int main(int argc, char **argv)
 {
     const struct lam_queue_options options = {.poison = true, .canary = true};
     struct lam_queue *q;
-    bool is_processor;
+    bool is_processor, has_clblast;
 
     if (lam_queue_open(&ctx, &options, &q)) {
         printf("%s\n", ctx.error);
         return 77;
     }
+    // CLBlast takes long to build on a processor, so only when asked.
     is_processor = lam_queue_device(q)->info.kind == LAM_DEVICE_CPU;
+    has_clblast =
+        !is_processor || (argc > 1 && strcmp(argv[1], "--clblast") == 0);
     for (int real = LAM_F32; real <= LAM_F64; real++) {
         if (real == LAM_F64 && !lam_queue_device(q)->info.has_f64)
             continue;
         check_shapes(q, real, lam_gemm_plain, "plain");
         check_shapes(q, real, lam_gemm_cpu, "processor");
-        // CLBlast takes long to build on a processor, so only when asked.
-        if (!is_processor || (argc > 1 && strcmp(argv[1], "--clblast") == 0))
+        if (has_clblast)
             check_shapes(q, real, lam_gemm_clblast, "CLBlast");
     }
     check_poison(q, lam_gemm_plain);
     check_poison(q, lam_queue_gemm);
-    if (argc > 1 && strcmp(argv[1], "--clblast") == 0)
+    if (has_clblast) {
         check_poison(q, lam_gemm_clblast);
+        check_copied(q);
+    }
     check_refused(q);
     CHECK_INT(lam_gemm_warm(q, LAM_F32), 0);
     check_parameters(q);

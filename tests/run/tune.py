@@ -132,7 +132,8 @@ check("CLBlast's parameters are used", f"{chosen}; measured: 1.5 ms, own 2.0"
       in products(LAM_GEMM="clblast"))
 check("CLBlast's own by --no-tuning",
       products("--no-tuning", LAM_GEMM="clblast").split()[-1:] == ["own"])
-# Made up as they are, no layer may compute with them, whichever had won above.
+# No layer computes with them, whichever had won above: CLBlast takes long to
+# build, see --long.
 done = run(*train, "--run", "c", "--set", "train.steps=1", "--variants",
            "conv2d=direct", LAM_GEMM="clblast")
 begun = (folder / "c" / "kernels.txt").read_text()
@@ -153,6 +154,10 @@ if "--long" in sys.argv:
     check("its row", f'"{result.get("parameters")}"' in file.read_text())
     done = run(*one, LAM_GEMM="clblast")
     check("tune --gemm, known", json.loads(done.stdout)["known"], done)
+    done = subprocess.run([build / "tests" / "device_gemm", "--clblast"],
+                          env=environment, text=True, capture_output=True,
+                          check=False)
+    check("products by both of its kernels", done.returncode == 0, done)
 
 for arguments, found in ((["tune"], "wanted a model file"),
                          (["tune", wrong, "--gemm"], "do not go through CLBlast"),
