@@ -128,7 +128,8 @@ int lam_gemm_warm(struct lam_queue *queue, int real);
 // keeping their own. NULL where products do not go through CLBlast.
 const char *lam_gemm_parameters(const struct lam_queue *queue);
 // Takes others than those measured; before the first product. CLBlast keeps
-// them for the whole process. LAM_EDATA where it does not know them.
+// them for the whole process. LAM_EDATA where it does not know them
+// or they break a rule of its kernels.
 int lam_gemm_use(struct lam_queue *queue, const char *parameters);
 // The same in the middle, and without keeping the text: to measure.
 int lam_gemm_override(struct lam_queue *queue, const char *parameters);

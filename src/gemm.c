@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gemm_rules.h"
 #include "queue.h"
 #include "shape.h"
 #include "tuning.h"
@@ -130,9 +131,12 @@ static int override_kernel(struct lam_queue *q, char *text)
     enum { MAX_PARAMETERS = 24 };
     const char *names[MAX_PARAMETERS];
     size_t values[MAX_PARAMETERS], n = 0;
-    char *rest = text, *kernel = strtok_r(text, " ", &rest), *word;
+    char broken[80], *rest = text, *kernel, *word;
+    const bool is_right =
+        lam_gemm_keeps_rules(text + strspn(text, " "), broken, sizeof(broken));
     CLBlastStatusCode status;
 
+    kernel = strtok_r(text, " ", &rest);
     while (kernel && (word = strtok_r(NULL, " ", &rest))) {
         char *equals = strchr(word, '='), *end = word;
 
@@ -154,6 +158,10 @@ static int override_kernel(struct lam_queue *q, char *text)
                         "parameters of CLBlast: found '%s', wanted Xgemm, "
                         "XgemmDirect or GemmRoutine",
                         kernel ? kernel : "");
+    if (!is_right)
+        return lam_fail(q->ctx, LAM_EDATA,
+                        "parameters of CLBlast's %s: wanted %s", kernel,
+                        broken);
     status = CLBlastOverrideParameters(
         q->device, kernel, CLBlastPrecisionSingle, n, names, values);
     if (!status)

@@ -1,12 +1,12 @@
 // gemm_sets.h - which parameters of CLBlast's GEMM are worth a try. Each set is
-// complete and keeps the rules of its kernels:
+// complete and keeps the rules of its kernels (gemm_rules.h):
 //   Xgemm, on matrices brought to its layout first: MWG x NWG results a
 //   work-group of MDIMC x NDIMC items, KWG of the sum at a time, unrolled by
 //   KWI; MWG a multiple of MDIMC * VWM and MDIMA * VWM, NWG of NDIMC * VWN and
 //   NDIMB * VWN, KWG of MDIMC * NDIMC / MDIMA and MDIMC * NDIMC / NDIMB; SA,
 //   SB: through local memory. GEMMK=1 is the kernel without it, for processors
-//   and GPUs with large caches. XgemmDirect, on matrices as they lie: WGD x WGD
-//   results, and so on.
+//   and GPUs with large caches; MWG is NWG there. XgemmDirect, on matrices as
+//   they lie: WGD x WGD results, and so on.
 // The sets differ in what matters most, the work of an item and of a group;
 // they are no database of devices. Best bets first, as time may run out.
 #ifndef LAM_GEMM_SETS_H
@@ -39,7 +39,7 @@ static const char *const lam_gemm_sets_copied[] = {
     XGEMM(128, 64, 32, 2, 16, 8, 16, 8, 8, 4, 0),
     XGEMM(32, 64, 32, 2, 8, 8, 8, 8, 4, 4, 1),
     XGEMM_REGISTERS(64, 64, 4, 8, 8, 4),
-    XGEMM_REGISTERS(32, 64, 4, 4, 8, 4),
+    XGEMM_REGISTERS(32, 32, 4, 8, 8, 4),
     NULL};
 
 static const char *const lam_gemm_sets_direct[] = {

@@ -279,6 +279,7 @@ static void check_parameters(struct lam_queue *q)
         const char *text, *found;
     } wrong[] = {{"Xgemm KWG=16", "parameters of Xgemm"},
                  {"Xgem KWG=16", "found 'Xgem'"},
+                 {"Xgemm GEMMK=1 MWG=32 NWG=64", "MWG a multiple of NWG"},
                  {"GemmRoutine XGEMM_MIN_INDIRECT_SIZE", "wanted NAME=NUMBER"},
                  {"GemmRoutine XGEMM_MIN_INDIRECT_SIZE=", "wanted NAME=NUMBER"},
                  {"GemmRoutine XGEMM_MIN_INDIRECT_SIZE=2x", "NAME=NUMBER"}};

@@ -2,34 +2,46 @@
 // not may compute rubbish or read beyond its tiles.
 #include "gemm_sets.h"
 #include "check.h"
+#include "gemm_rules.h"
 #include "gemm_shapes.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static long get(const char *set, const char *name)
+static void check_sets(const char *const *sets)
 {
-    char wanted[32];
-    const char *at;
+    char why[80] = "";
 
-    snprintf(wanted, sizeof(wanted), " %s=", name);
-    at = strstr(set, wanted);
-    CHECK(at != NULL);
-    return at ? strtol(at + strlen(wanted), NULL, 10) : 1;
+    for (const char *const *s = sets; *s; s++) {
+        if (!lam_gemm_keeps_rules(*s, why, sizeof(why)))
+            printf("%s: %s\n", *s, why);
+        CHECK_STR(why, "");
+    }
 }
 
-static void check_tile(const char *set, const char *size, const char *items,
-                       const char *loaders, const char *width)
+static void check_broken(void)
 {
-    CHECK_INT(get(set, size) % (get(set, items) * get(set, width)), 0);
-    CHECK_INT(get(set, size) % (get(set, loaders) * get(set, width)), 0);
-}
+    static const struct {
+        const char *set, *why;
+    } broken[] = {
+        {"Xgemm MWG=40 MDIMC=8 VWM=4", "MWG a multiple of MDIMC * VWM"},
+        {"Xgemm GEMMK=0 KWG=16 MDIMC=16 NDIMC=16 MDIMA=8",
+         "KWG a multiple of MDIMC * NDIMC / MDIMA"},
+        {"Xgemm GEMMK=0 KWG=16 MDIMC=8 NDIMC=8 NDIMB=3",
+         "KWG a multiple of MDIMC * NDIMC / NDIMB"},
+        {"Xgemm GEMMK=0 KREG=2", "1 a multiple of KREG"},
+        {"Xgemm GEMMK=1 MWG=32 NWG=64", "MWG a multiple of NWG"},
+        {"Xgemm KWG=16 KWI=2 KWI=0", "KWG a multiple of KWI"},
+        {"Xgemm KWG=0 KWI=1", "KWG a multiple of KWI"},
+        {"XgemmDirect WGD=8 KWID=99999999999999999999",
+         "WGD a multiple of KWID"},
+    };
 
-static void check_depth(const char *set, long depth, long items,
-                        const char *loaders)
-{
-    CHECK_INT(items % get(set, loaders), 0);
-    CHECK_INT(depth % (items / get(set, loaders)), 0);
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+        char why[80] = "";
+
+        CHECK(!lam_gemm_keeps_rules(broken[i].set, why, sizeof(why)));
+        CHECK_STR(why, broken[i].why);
+    }
 }
 
 // What is printed is read back; the largest eight are kept, largest first.
@@ -67,29 +79,8 @@ static void check_shapes(void)
 int main(void)
 {
     check_shapes();
-    for (const char *const *s = lam_gemm_sets_copied; *s; s++) {
-        const long items = get(*s, "MDIMC") * get(*s, "NDIMC");
-
-        check_tile(*s, "MWG", "MDIMC", "MDIMA", "VWM");
-        check_tile(*s, "NWG", "NDIMC", "NDIMB", "VWN");
-        CHECK_INT(get(*s, "KWG") % get(*s, "KWI"), 0);
-        if (get(*s, "GEMMK") == 0) {
-            check_depth(*s, get(*s, "KWG"), items, "MDIMA");
-            check_depth(*s, get(*s, "KWG"), items, "NDIMB");
-        } else {
-            CHECK_INT(get(*s, "KREG") % get(*s, "VWN"), 0);
-            CHECK_INT(get(*s, "MDIMA"), get(*s, "MDIMC"));
-            CHECK_INT(get(*s, "NDIMB"), get(*s, "NDIMC"));
-        }
-    }
-    for (const char *const *s = lam_gemm_sets_direct; *s; s++) {
-        const long items = get(*s, "MDIMCD") * get(*s, "NDIMCD");
-
-        check_tile(*s, "WGD", "MDIMCD", "MDIMAD", "VWMD");
-        check_tile(*s, "WGD", "NDIMCD", "NDIMBD", "VWND");
-        check_depth(*s, get(*s, "WGD"), items, "MDIMAD");
-        check_depth(*s, get(*s, "WGD"), items, "NDIMBD");
-        CHECK_INT(get(*s, "WGD") % get(*s, "KWID"), 0);
-    }
+    check_sets(lam_gemm_sets_copied);
+    check_sets(lam_gemm_sets_direct);
+    check_broken();
     return check_done();
 }
