@@ -39,6 +39,8 @@ static int add_shape(const struct lam_layer *layer, struct lam_shapes *shapes)
     shapes->n_out = 1;
     shapes->out[0] = shapes->in[0];
     shapes->flags = LAM_RUN_INPLACE | LAM_BACKWARD_INPLACE | LAM_HALVES;
+    if (config->factors.n == 0)
+        shapes->flags |= LAM_SAME_GRADS;
     return LAM_OK;
 }
 

@@ -16,9 +16,11 @@ struct lam_memory {
     int64_t total, largest; // largest: one buffer
     int n_slots;
     int n_joined, n_joined_backward; // layers with nothing to do: LAM_JOINS
+    int n_same;                      // and gradients not made: LAM_SAME_GRADS
 };
 
-// Whether layers that only join their inputs (LAM_JOINS) are left out.
+// Whether copies of layers that only join their inputs (LAM_JOINS), or give
+// them their own gradient (LAM_SAME_GRADS), are left out.
 enum lam_joining {
     LAM_JOINING_SAVES, // where that takes no more memory than their copies
     LAM_JOINING_NEVER,

@@ -32,6 +32,12 @@ static void print_gemm(FILE *out, const struct lam_session *s)
 static void print_joined(FILE *out, const char *name,
                          const struct lam_node_plan *np)
 {
+    bool makes = false, is_same = false;
+
+    for (int k = 0; k < LAM_MAX_IN; k++) {
+        makes |= np->wants[k] && !np->same[k];
+        is_same |= np->same[k];
+    }
     if (np->joins_run)
         fprintf(out, "%-20s %-16s %-10s its inputs are made in its output\n",
                 name, "run", "nothing");
@@ -39,6 +45,11 @@ static void print_joined(FILE *out, const char *name,
         fprintf(out,
                 "%-20s %-16s %-10s gradients of its inputs stay in that of "
                 "its output\n",
+                name, "backward data", "nothing");
+    if (is_same && !makes)
+        fprintf(out,
+                "%-20s %-16s %-10s gradients of its inputs are that of its "
+                "output\n",
                 name, "backward data", "nothing");
 }
 

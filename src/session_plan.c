@@ -211,6 +211,8 @@ static void count_memory(struct lam_planner *p, int n_slots)
     for (int i = 0; i < graph->n_nodes; i++) {
         memory->n_joined += plan->nodes[i].joins_run;
         memory->n_joined_backward += plan->nodes[i].joins_backward;
+        for (int k = 0; k < LAM_MAX_IN; k++)
+            memory->n_same += plan->nodes[i].same[k];
     }
     if (p->options->training &&
         (p->options->keep_half || p->options->loss_scale))
@@ -239,6 +241,7 @@ static void clear(struct lam_planner *p)
         np->joins_run = np->joins_backward = false;
         for (int k = 0; k < LAM_MAX_AUX; k++)
             np->aux[k] = -1;
+        memset(np->same, 0, sizeof(np->same));
         for (int k = 0; k < LAM_MAX_IN; k++)
             np->sum[k] = np->first_grad[k] = np->wide_in[k] =
                 np->wide_again[k] = -1;
@@ -278,15 +281,24 @@ static bool lay_out(struct lam_planner *p)
     return n_slots >= 0;
 }
 
-static void join(struct lam_planner *p, bool wanted)
+static bool can_join(const struct lam_planner *p, int i, int kind)
 {
-    for (int i = 0; i < p->graph->n_nodes; i++)
-        p->joins[LAM_JOIN_VALUES][i] = p->joins[LAM_JOIN_GRADS][i] =
-            wanted && lam_plan_can_join(p->graph, i, p->part_bytes);
+    return kind == LAM_JOIN_SAME
+               ? p->graph->nodes[i].shapes.flags & LAM_SAME_GRADS &&
+                     p->plan->nodes[i].runs_backward && !p->options->keep_all &&
+                     p->options->joining != LAM_JOINING_NEVER
+               : lam_plan_can_join(p->graph, i, p->part_bytes);
 }
 
-// Joins what takes no more memory than copies do: what lies in another tensor
-// keeps all of that for as long. All of it, else one after another.
+static void join(struct lam_planner *p, bool wanted)
+{
+    for (int k = 0; k < LAM_N_JOINS; k++)
+        for (int i = 0; i < p->graph->n_nodes; i++)
+            p->joins[k][i] = wanted && can_join(p, i, k);
+}
+
+// Leaves out copies where that takes no more memory: what lies in another
+// tensor keeps all of that for as long. All of them, else one after another.
 static bool lay_out_best(struct lam_planner *p)
 {
     const int64_t *total = &p->plan->memory.total;
@@ -303,8 +315,8 @@ static bool lay_out_best(struct lam_planner *p)
     join(p, false);
     for (int i = p->graph->n_nodes - 1; i >= 0; i--)
         for (int k = 0; k < LAM_N_JOINS && done; k++) {
-            if (!lam_plan_can_join(p->graph, i, p->part_bytes))
-                break;
+            if (!can_join(p, i, k))
+                continue;
             p->joins[k][i] = true;
             done = lay_out(p);
             p->joins[k][i] = *total <= least;
@@ -353,7 +365,8 @@ static int prepare(struct lam_planner *p)
     for (int k = 0; k < LAM_N_JOINS; k++)
         p->joins[k] = calloc((size_t)graph->n_nodes + 1, sizeof(*p->joins[k]));
     if (!make_plan(p->plan, graph) || !p->needs_grad || !p->last ||
-        !p->pitched || !p->places || !p->joins[0] || !p->joins[1])
+        !p->pitched || !p->places || !p->joins[LAM_JOIN_VALUES] ||
+        !p->joins[LAM_JOIN_GRADS] || !p->joins[LAM_JOIN_SAME])
         return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
     for (int i = 0; i < graph->n_nodes && !err; i++) {
         err = lam_variants_take(graph, i, options->variants, options->tuning,

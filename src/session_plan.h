@@ -18,6 +18,7 @@ struct lam_node_plan {
     bool core_gates[LAM_MAX_IN]; // the core does so for in[i] after it
     // Not called, for in lies in out[0], d_in in d_out[0], see LAM_JOINS.
     bool joins_run, joins_backward;
+    bool same[LAM_MAX_IN]; // d_in[i] is d_out[0], see LAM_SAME_GRADS
     // Tenants, -1 where there is none.
     int aux[LAM_MAX_AUX], run_scratch, backward_scratch;
     int passing[LAM_N_PASSES]; // what would persist but for weights that change

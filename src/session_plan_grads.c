@@ -116,14 +116,94 @@ static bool joins_backward(const struct lam_planner *p, int i)
 {
     const struct lam_node *node = &p->graph->nodes[i];
     const bool has_gaps = p->graph->values[node->out[0]].shape.dim[0] > 1;
+    const int out = p->plan->grad[node->out[0]];
 
-    if (!p->joins[LAM_JOIN_GRADS][i] || p->plan->grad[node->out[0]] < 0)
+    // What is made of parts would go over a gradient that others read as well.
+    if (!p->joins[LAM_JOIN_GRADS][i] || out < 0 ||
+        p->plan->tenants[out].last > lam_planner_backward_time(p, i))
         return false;
     for (int k = 0; k < node->shapes.n_in && has_gaps; k++)
         if (p->plan->nodes[i].wants[k] && p->plan->grad[node->in[k]] < 0 &&
             !lam_planner_grad_pitched(p, node->in[k]))
             return false;
     return true;
+}
+
+// Who reads the gradient of a value when it is whole, and when.
+static int last_reader(const struct lam_planner *p, int value)
+{
+    const int producer = p->graph->values[value].producer;
+
+    return producer < 0 ? lam_planner_end_time(p)
+                        : lam_planner_backward_time(p, producer);
+}
+
+// Whether d_in[k] of node i is d_out[0] as it is.
+static bool is_unchanged(const struct lam_planner *p, int i, int k)
+{
+    const struct lam_node_plan *np = &p->plan->nodes[i];
+
+    return p->joins[LAM_JOIN_SAME][i] && np->wants[k] && !np->core_gates[k];
+}
+
+// Whether the gradient of in[k], which node i makes, may be that of out[0].
+static bool may_share(const struct lam_planner *p, int i, int k)
+{
+    const struct lam_node *node = &p->graph->nodes[i];
+    const int value = node->in[k], out = p->plan->grad[node->out[0]];
+
+    for (int m = 0; m < node->shapes.n_in; m++)
+        if (m != k && p->graph->values[node->in[m]].producer ==
+                          p->graph->values[value].producer)
+            return false;
+    return p->plan->tenants[out].last == lam_planner_backward_time(p, i) &&
+           halves_until(p, i, k) < 0 &&
+           (!p->plan->tenants[out].pitch || lam_planner_grad_pitched(p, value));
+}
+
+// Which gradients of inputs need not be made, as that of the output serves: to
+// be added, or to be theirs from now on. Then it is that of several: one to
+// which another layer adds must be the last that is read, and is not shared
+// again.
+static void find_same(struct lam_planner *p, int i)
+{
+    const struct lam_node *node = &p->graph->nodes[i];
+    const int out = p->plan->grad[node->out[0]];
+    const int now = lam_planner_backward_time(p, i);
+    bool *same = p->plan->nodes[i].same, shares[LAM_MAX_IN] = {false};
+
+    for (int k = 0; k < node->shapes.n_in && out >= 0; k++) {
+        const int grad = p->plan->grad[node->in[k]];
+
+        same[k] = grad >= 0 && grad != out && is_unchanged(p, i, k);
+        shares[k] = grad < 0 && is_unchanged(p, i, k) && may_share(p, i, k);
+    }
+    for (int k = 0; k < node->shapes.n_in; k++) {
+        const int next = next_toucher(p, i, k);
+
+        if (next == p->graph->values[node->in[k]].producer)
+            continue;
+        for (int m = 0; m < node->shapes.n_in; m++)
+            if (m != k && shares[m] &&
+                last_reader(p, node->in[m]) >=
+                    lam_planner_backward_time(p, next))
+                shares[k] = false;
+    }
+    for (int k = 0; k < node->shapes.n_in; k++)
+        if (shares[k]) {
+            same[k] = true;
+            p->plan->grad[node->in[k]] = out;
+            lam_planner_extend(p, out, now, last_reader(p, node->in[k]));
+        }
+}
+
+static bool any(const bool *flags, int n)
+{
+    bool found = false;
+
+    for (int i = 0; i < n; i++)
+        found |= flags[i];
+    return found;
 }
 
 void lam_planner_backward(struct lam_planner *p, int i)
@@ -139,6 +219,7 @@ void lam_planner_backward(struct lam_planner *p, int i)
     if (np->joins_backward)
         pitch = lam_plan_pitch(graph, i,
                                plan->tenants[plan->grad[node->out[0]]].pitch);
+    find_same(p, i);
     for (int k = 0; k < node->shapes.n_in; k++)
         if (lam_planner_reads_back(p, i, k))
             np->wide_in[k] = lam_planner_wide(p, node->in[k], now);
@@ -149,9 +230,7 @@ void lam_planner_backward(struct lam_planner *p, int i)
         const int value = node->in[k];
         const struct lam_value *v = &graph->values[value];
         const int64_t bytes = (int64_t)lam_shape_bytes(&v->shape), at = offset;
-        const int last = v->producer < 0
-                             ? lam_planner_end_time(p)
-                             : lam_planner_backward_time(p, v->producer);
+        const int last = last_reader(p, value);
         const int next =
             np->wants[k] && plan->grad[value] < 0 ? halves_until(p, i, k) : -1;
         const bool waits = next >= 0;
@@ -159,7 +238,9 @@ void lam_planner_backward(struct lam_planner *p, int i)
             *made = waits ? &np->first_grad[k] : &plan->grad[value];
 
         offset += lam_plan_image_bytes(graph, value);
-        if (!np->wants[k])
+        if (np->same[k] && plan->grad[value] != plan->grad[node->out[0]])
+            np->sum[k] = plan->grad[node->out[0]];
+        if (!np->wants[k] || np->same[k])
             continue;
         if (plan->grad[value] >= 0) {
             np->sum[k] = np->joins_backward
@@ -168,8 +249,10 @@ void lam_planner_backward(struct lam_planner *p, int i)
                              : lam_planner_tenant(p, bytes, now, now);
             continue;
         }
+        // What others are to have from d_out must not go through a relu there.
         if (k == 0 && node->shapes.flags & LAM_BACKWARD_INPLACE &&
-            !p->options->keep_all)
+            !p->options->keep_all &&
+            !(np->core_gates[0] && any(np->same, node->shapes.n_in)))
             source = plan->grad[node->out[0]];
         if (np->joins_backward) {
             *made = lam_planner_part(p, plan->grad[node->out[0]], value, at,

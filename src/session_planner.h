@@ -6,8 +6,9 @@
 #include "plan_joins.h"
 #include "session_plan.h"
 
-// What layers that only join their inputs need not copy.
-enum { LAM_JOIN_VALUES, LAM_JOIN_GRADS, LAM_N_JOINS };
+// What layers need not copy: those that only join their inputs (LAM_JOINS), and
+// those whose gradient is that of their inputs (LAM_SAME_GRADS).
+enum { LAM_JOIN_VALUES, LAM_JOIN_GRADS, LAM_JOIN_SAME, LAM_N_JOINS };
 
 struct lam_planner {
     const struct lam_graph *graph;

@@ -326,7 +326,7 @@ static int backward_node(struct lam_session *s, int i, bool first)
     const struct lam_node *node = &s->graph->nodes[i];
     const struct lam_node_plan *np = &s->plan->nodes[i];
     struct node_tensors *t = &s->tensors[i];
-    struct lam_tensor d_weight[LAM_MAX_WEIGHT];
+    struct lam_tensor d_weight[LAM_MAX_WEIGHT], d_in[LAM_MAX_IN];
     struct lam_io io;
     int err = LAM_OK;
 
@@ -334,6 +334,11 @@ static int backward_node(struct lam_session *s, int i, bool first)
     io.seed = lam_rng_hash(s->seed, node->name);
     memcpy(d_weight, t->d_weight, sizeof(d_weight));
     io.d_weight = d_weight;
+    memcpy(d_in, t->d_in, sizeof(d_in));
+    io.d_in = d_in;
+    for (int k = 0; k < io.n_in; k++)
+        if (np->same[k])
+            d_in[k].buffer = NULL;
     for (int k = 0; k < io.n_weight && !first; k++)
         if (d_weight[k].buffer && np->weight_sum[k] >= 0)
             d_weight[k].buffer = lam_session_tenant(s, np->weight_sum[k]);

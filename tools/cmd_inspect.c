@@ -144,6 +144,8 @@ static int print_memory(struct lam_json *json, const struct blueprint *b,
         printf("  layers without work: %d have their inputs made in their "
                "output, %d their\n  gradients\n",
                m.n_joined, m.n_joined_backward);
+    if (m.n_same)
+        printf("  gradients not made, as that of a sum serves: %d\n", m.n_same);
     return LAM_OK;
 }
 

@@ -12,5 +12,8 @@ void memory_json(struct lam_json *json, const char *key,
     lam_json_int(json, "workspace_bytes", m->workspace);
     lam_json_int(json, "largest_buffer_bytes", m->largest);
     lam_json_int(json, "buffers", m->n_slots);
+    lam_json_int(json, "joined", m->n_joined);
+    lam_json_int(json, "joined_gradients", m->n_joined_backward);
+    lam_json_int(json, "shared_gradients", m->n_same);
     lam_json_close(json);
 }

@@ -316,7 +316,10 @@ enum {
     // memory, to the last byte, and d_in[i] that part of d_out[0]: the core may
     // have the inputs made there, and then leaves out `run` or `backward`. Only
     // where that is all it does.
-    LAM_JOINS = 128
+    LAM_JOINS = 128,
+    // d_in[i] is d_out[0], for each i: the core may have them be one tensor,
+    // which backward then is not asked for.
+    LAM_SAME_GRADS = 256
 };
 
 // What `shape` reads and fills in. The core sets n_in, in, training and zeroes

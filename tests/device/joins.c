@@ -1,6 +1,7 @@
 // Networks whose concat has nothing to do, for its inputs are made in its
-// output: they compute the bits that they compute with copies, in inference and
-// through steps of training, with one image and with several.
+// output, and whose sums have nothing to do backward: they compute the bits
+// that they compute with copies, in inference and through steps of training,
+// with one image and with several.
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,33 @@ static const char kinds[] =
     "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
     "outputs: [c]\n";
 
+// Gradients of sums serve as those of dn and an, of en and s1, of bn and s3; as
+// they are they are added to those of an (from s1), q (from s4) and q twice.
+// Not that of s2, which d changes before an's is read, nor of rr, which is a
+// relu's. s4 lies where s6 is made, so `one` copies it.
+static const char sums[] =
+    "  - {name: a, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: an, type: batchnorm}\n"
+    "  - {name: b, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: bn, type: batchnorm}\n"
+    "  - {name: s1, type: add, from: [bn, an]}\n"
+    "  - {name: e, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: en, type: batchnorm}\n"
+    "  - {name: s2, type: add, from: [en, s1]}\n"
+    "  - {name: d, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: dn, type: batchnorm}\n"
+    "  - {name: s3, type: add, from: [dn, s2, an]}\n"
+    "  - {name: r, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: rr, type: relu}\n"
+    "  - {name: q, type: conv2d, filters: 4, kernel: 3}\n"
+    "  - {name: s4, type: add, from: [rr, q, s3]}\n"
+    "  - {name: s5, type: add, from: [q, q]}\n"
+    "  - {name: one, type: concat, from: [s4, s5]}\n"
+    "  - {name: s6, type: add, factors: [2, 1], from: [s4, q]}\n"
+    "  - {name: two, type: concat, from: [s6, one]}\n"
+    "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+    "outputs: [c]\n";
+
 struct counts {
     int training, inference, backward; // layers that are joined
 };
@@ -188,18 +216,20 @@ struct counts {
 static const struct {
     const char *name, *layers;
     struct counts one, several;
+    int same; // gradients that are those of sums
 } cases[] = {
-    {"norms", norms, {1, 1, 1}, {1, 1, 1}},
-    {"relus", relus, {2, 2, 2}, {2, 2, 2}},
-    {"nested", nested, {3, 3, 3}, {2, 2, 3}},
-    {"shared", shared, {2, 2, 3}, {2, 2, 3}},
-    {"ends", ends, {1, 1, 2}, {0, 0, 0}},
-    {"written", written, {2, 2, 2}, {0, 0, 1}},
-    {"beside", beside, {1, 1, 1}, {1, 1, 1}},
-    {"within", within, {1, 1, 1}, {0, 0, 1}},
-    {"twice", twice, {1, 1, 3}, {1, 1, 3}},
-    {"windows", windows, {2, 2, 3}, {2, 2, 3}},
-    {"kinds", kinds, {3, 3, 3}, {3, 3, 3}},
+    {"norms", norms, {1, 1, 1}, {1, 1, 1}, 0},
+    {"relus", relus, {2, 2, 2}, {2, 2, 2}, 0},
+    {"nested", nested, {3, 3, 3}, {2, 2, 3}, 0},
+    {"shared", shared, {2, 2, 3}, {2, 2, 3}, 0},
+    {"ends", ends, {1, 1, 2}, {0, 0, 0}, 0},
+    {"written", written, {2, 2, 2}, {0, 0, 1}, 2},
+    {"beside", beside, {1, 1, 1}, {1, 1, 1}, 2},
+    {"within", within, {1, 1, 1}, {0, 0, 1}, 0},
+    {"twice", twice, {1, 1, 3}, {1, 1, 3}, 0},
+    {"windows", windows, {2, 2, 3}, {2, 2, 3}, 0},
+    {"sums", sums, {1, 1, 2}, {0, 0, 0}, 10},
+    {"kinds", kinds, {3, 3, 3}, {3, 3, 3}, 0},
 };
 
 struct place { // where all runs happen
@@ -383,27 +413,32 @@ static void check_equal(const char *name, const struct run *a,
     CHECK(apart < 0);
 }
 
-static void check_counts(const struct run *r, int i)
+static void check_counts(const struct run *r, const struct lam_memory *m, int i)
 {
     const struct counts counts =
         r->images > 1 ? cases[i].several : cases[i].one;
     const int run = r->training ? counts.training : counts.inference;
     const int backward = r->training ? counts.backward : 0;
 
+    if (r->training && r->numbers == FLOATS)
+        CHECK_INT(m->n_same, cases[i].same);
     // What waits as halves has no gaps; what is stored as halves was cast.
     if (r->images > 1 && r->numbers == KEEPS_HALF) {
-        CHECK_INT(r->memory.n_joined, 0);
-        CHECK(r->memory.n_joined_backward <= backward);
+        CHECK_INT(m->n_joined, 0);
+        CHECK(m->n_joined_backward <= backward);
     } else if (r->numbers == STORES_HALF) {
-        CHECK(r->memory.n_joined >= run);
-        CHECK_INT(r->memory.n_joined_backward, backward);
+        CHECK(m->n_joined >= run);
+        CHECK_INT(m->n_joined_backward, backward);
     } else {
-        CHECK_INT(r->memory.n_joined, run);
-        CHECK_INT(r->memory.n_joined_backward, backward);
+        CHECK_INT(m->n_joined, run);
+        CHECK_INT(m->n_joined_backward, backward);
     }
 }
 
-static void check_case(struct place *p, int i, const struct run *start)
+// Returns what was joined.
+static struct lam_memory check_network(struct place *p, const char *name,
+                                       const char *layers,
+                                       const struct run *start)
 {
     static struct run copied, joined, saving;
 
@@ -411,17 +446,25 @@ static void check_case(struct place *p, int i, const struct run *start)
     copied.joining = LAM_JOINING_NEVER;
     copied.keep_all = start->numbers == FLOATS;
     joined.joining = LAM_JOINING_ALWAYS;
-    if (run(p, cases[i].layers, &copied) || run(p, cases[i].layers, &joined) ||
-        run(p, cases[i].layers, &saving)) {
-        printf("%s: %s\n", cases[i].name, p->ctx.error);
-        return;
+    if (run(p, layers, &copied) || run(p, layers, &joined) ||
+        run(p, layers, &saving)) {
+        printf("%s: %s\n%s", name, p->ctx.error, layers);
+        return (struct lam_memory){0};
     }
     CHECK_INT(copied.memory.n_joined, 0);
     CHECK_INT(copied.memory.n_joined_backward, 0);
-    check_counts(&joined, i);
-    CHECK(saving.memory.total <= copied.memory.total);
-    check_equal(cases[i].name, &copied, &joined);
-    check_equal(cases[i].name, &copied, &saving);
+    CHECK(copied.keep_all || saving.memory.total <= copied.memory.total);
+    check_equal(name, &copied, &joined);
+    check_equal(name, &copied, &saving);
+    return joined.memory;
+}
+
+static void check_case(struct place *p, int i, const struct run *start)
+{
+    const struct lam_memory memory =
+        check_network(p, cases[i].name, cases[i].layers, start);
+
+    check_counts(start, &memory, i);
 }
 
 static void check_numbers(struct place *p, int i, int images)
@@ -456,7 +499,93 @@ static void check_kernels(struct place *p)
     }
 }
 
-int main(void)
+static uint64_t seed_drawn, at;
+
+static int draw(int n)
+{
+    return (int)(lam_rng_bits(seed_drawn, at++) % (uint64_t)n);
+}
+
+enum { N_LAYERS = 14, MOST_CHANNELS = 12 };
+
+// One of the last values rather than one of long ago; with as many channels,
+// 0: with any.
+static int draw_value(const int *channels, int n, int wanted)
+{
+    int v;
+
+    do
+        v = n - 1 - draw(draw(2) && n > 3 ? 3 : n);
+    while (wanted && channels[v] != wanted);
+    return v;
+}
+
+// Layers v1, v2, .. that read any before them.
+static void draw_network(uint64_t seed, char *text, size_t size)
+{
+    static const char *const alone[] = {"relu", "tanh", "batchnorm", "dropout",
+                                        "maxpool, kernel: 3, stride: 1"};
+    int channels[N_LAYERS + 1] = {2};
+    size_t n = (size_t)snprintf(
+        text, size, "  - {name: v0, type: conv2d, filters: 2, kernel: 3}\n");
+
+    seed_drawn = seed;
+    at = 0;
+    for (int i = 1; i <= N_LAYERS; i++) {
+        const int kind = draw(10), a = draw_value(channels, i, 0);
+        const int b = draw_value(channels, i, channels[a]);
+        const int c = draw_value(channels, i, 0);
+
+        channels[i] = channels[a];
+        n += (size_t)snprintf(text + n, size - n, "  - {name: v%d, ", i);
+        if (kind < 3 && channels[a] + channels[c] <= MOST_CHANNELS) {
+            channels[i] += channels[c];
+            n += (size_t)snprintf(text + n, size - n,
+                                  "type: concat, from: [%s%d, %s%d]}\n", "v", a,
+                                  "v", c);
+        } else if (kind < 5) {
+            n += (size_t)snprintf(text + n, size - n,
+                                  "type: %s, from: [%s%d, %s%d]}\n",
+                                  draw(4) ? "add" : "mul", "v", a, "v", b);
+        } else if (kind < 7) {
+            n += (size_t)snprintf(text + n, size - n, "type: %s, from: %s%d}\n",
+                                  alone[draw(5)], "v", a);
+        } else {
+            channels[i] = 2 + 2 * draw(2);
+            n += (size_t)snprintf(text + n, size - n,
+                                  "type: conv2d, filters: %d, kernel: %d, "
+                                  "from: %s%d}\n",
+                                  channels[i], 1 + 2 * draw(2), "v", a);
+        }
+    }
+    snprintf(text + n, size - n,
+             "  - {name: c, type: conv2d, filters: 1, kernel: 3}\n"
+             "outputs: [c]\n");
+}
+
+static void check_random(struct place *p, uint64_t n)
+{
+    char layers[4096], name[32];
+    int n_joined = 0, n_same = 0;
+
+    for (uint64_t seed = 0; seed < n; seed++) {
+        draw_network(seed, layers, sizeof(layers));
+        snprintf(name, sizeof(name), "network %d", (int)seed);
+        for (int k = 0; k < 4; k++) {
+            const struct run start = {.training = k < 3,
+                                      .numbers = k == 1 ? KEEPS_HALF : FLOATS,
+                                      .images = k == 2 ? 1 : 2};
+            const struct lam_memory m = check_network(p, name, layers, &start);
+
+            n_joined += m.n_joined + m.n_joined_backward;
+            n_same += m.n_same;
+        }
+    }
+    CHECK(n_joined > (int)n);
+    CHECK(n_same > (int)n);
+}
+
+int main(int argc, char **argv)
 {
     static struct place p;
     const struct lam_queue_options options = {.poison = true, .canary = true};
@@ -473,6 +602,7 @@ int main(void)
         check_numbers(&p, (int)i, 3);
     }
     check_kernels(&p);
+    check_random(&p, argc > 1 ? strtoull(argv[1], NULL, 10) : 8);
     lam_host_finish(&p.host);
     lam_queue_close(p.queue);
     lam_registry_destroy(p.registry);

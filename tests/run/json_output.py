@@ -60,7 +60,10 @@ agrees("inspect", found, [
     (found["macs"] / 1e9, "%.3f GMACs"), (found["running_layers"], "runs: %d layers"),
     (found["running_macs"] / 1e9, "%.3f GMACs,"),
     (mib(found["training_memory"]["total_bytes"]), "workspaces: %.1f MiB"),
-    (found["training_memory"]["buffers"], "in %d buffers")], text)
+    (found["training_memory"]["buffers"], "in %d buffers"),
+    (found["training_memory"]["joined"], "layers without work: %d have"),
+    (found["training_memory"]["joined_gradients"], "output, %d their")],
+     text)
 check("inspect: layers add up", found["parameters"] == sum(
     row["parameters"] for row in found["layers"]) and
     found["layers"][0]["output"][0] == 2, found["layers"][0])
