@@ -2,11 +2,12 @@
 // for big and small).
 //
 // columns is [images][CG*R*S][rows * Q]: what the kernel sees at the positions
-// of some rows of small, of one group g of some images from n0 on.
+// of some rows of small, of one group g of some images from n0 on, which are
+// `pitch` channels of big apart.
 #define GEOMETRY                                                               \
     const int CG, const int H, const int W, const int P, const int Q,          \
         const int R, const int S, const int sh, const int sw, const int dh,    \
-        const int dw, const int top, const int left, const int groups
+        const int dw, const int top, const int left, const int pitch
 
 // A work-item makes one element.
 kernel void conv_columns(const global real *restrict big,
@@ -19,7 +20,7 @@ kernel void conv_columns(const global real *restrict big,
     const int h = (p0 + i / Q) * sh + r * dh - top;
     const int w = i % Q * sw + s * dw - left;
     const bool is_in = h >= 0 && h < H && w >= 0 && w < W;
-    const size_t channel = ((size_t)(n0 + n) * groups + g) * CG + c;
+    const size_t channel = (size_t)(n0 + n) * pitch + g * CG + c;
 
     if (i >= rows * Q || c >= CG)
         return;
@@ -35,7 +36,7 @@ kernel void conv_uncolumns(const global real *restrict columns,
 {
     const int w = get_global_id(0), h = h0 + (int)get_global_id(1);
     const int c = get_global_id(2) % CG, n = get_global_id(2) / CG;
-    const size_t channel = ((size_t)(n0 + n) * groups + g) * CG + c;
+    const size_t channel = (size_t)(n0 + n) * pitch + g * CG + c;
     real sum = REAL(0.0);
 
     if (w >= W || h >= H)
@@ -58,10 +59,10 @@ kernel void conv_uncolumns(const global real *restrict columns,
 
 // y[n,k] = bias[k], or zero.
 kernel void conv_start(const global real *restrict bias, global real *y,
-                       const int K, const long plane)
+                       const int K, const long pitch, const long plane)
 {
     const size_t i = get_global_id(0), nk = get_global_id(1);
 
     if (i < (size_t)plane)
-        y[nk * plane + i] = bias ? bias[nk % K] : REAL(0.0);
+        y[pitched_plane(nk, K, pitch) * plane + i] = bias ? bias[nk % K] : REAL(0.0);
 }

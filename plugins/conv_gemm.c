@@ -6,13 +6,13 @@
 
 enum { N_GEOMETRY = 14, MAX_COLUMNS = 64 << 20 }; // bytes of the buffer
 
-#define GEOMETRY_ARGS(g)                                                       \
+#define GEOMETRY_ARGS(g, big)                                                  \
     LAM_ARG_INT((g)->c / (g)->groups), LAM_ARG_INT((g)->h),                    \
         LAM_ARG_INT((g)->w), LAM_ARG_INT((g)->p), LAM_ARG_INT((g)->q),         \
         LAM_ARG_INT((g)->r), LAM_ARG_INT((g)->s), LAM_ARG_INT((g)->sh),        \
         LAM_ARG_INT((g)->sw), LAM_ARG_INT((g)->dh), LAM_ARG_INT((g)->dw),      \
         LAM_ARG_INT((g)->top), LAM_ARG_INT((g)->left),                         \
-        LAM_ARG_INT((g)->groups)
+        LAM_ARG_INT(lam_pitch(big))
 
 // Some rows of some images of one group.
 struct tile {
@@ -105,10 +105,10 @@ static int make_columns(const struct lam_host *host,
 {
     const size_t global[3] = {(size_t)t->rows * (size_t)g->q,
                               (size_t)taps_of(g), (size_t)t->images};
-    const struct lam_arg args[] = {LAM_ARG_TENSOR(big), LAM_ARG_TENSOR(scratch),
-                                   LAM_ARG_INT(t->n),   LAM_ARG_INT(t->group),
-                                   LAM_ARG_INT(t->p),   LAM_ARG_INT(t->rows),
-                                   GEOMETRY_ARGS(g)};
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(big),   LAM_ARG_TENSOR(scratch), LAM_ARG_INT(t->n),
+        LAM_ARG_INT(t->group), LAM_ARG_INT(t->p),       LAM_ARG_INT(t->rows),
+        GEOMETRY_ARGS(g, big)};
 
     return host->launch(host, gemm->columns, args, 6 + N_GEOMETRY, global,
                         NULL);
@@ -128,9 +128,9 @@ static int add_columns(const struct lam_host *host,
     const size_t global[3] = {(size_t)g->w, (size_t)(h1 - h0),
                               (size_t)t->images * (size_t)(g->c / g->groups)};
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(scratch), LAM_ARG_TENSOR(big), LAM_ARG_INT(t->n),
-        LAM_ARG_INT(t->group),   LAM_ARG_INT(t->p),   LAM_ARG_INT(t->rows),
-        LAM_ARG_INT(h0),         GEOMETRY_ARGS(g)};
+        LAM_ARG_TENSOR(scratch), LAM_ARG_TENSOR(big),  LAM_ARG_INT(t->n),
+        LAM_ARG_INT(t->group),   LAM_ARG_INT(t->p),    LAM_ARG_INT(t->rows),
+        LAM_ARG_INT(h0),         GEOMETRY_ARGS(g, big)};
 
     if (h1 <= h0)
         return LAM_OK;
@@ -144,11 +144,11 @@ static int start(const struct lam_host *host, const struct conv_gemm *gemm,
     const int64_t *dim = y->shape.dim;
     const size_t global[3] = {(size_t)(dim[2] * dim[3]),
                               (size_t)(dim[0] * dim[1]), 1};
-    const struct lam_arg args[] = {LAM_ARG_TENSOR(bias), LAM_ARG_TENSOR(y),
-                                   LAM_ARG_INT(dim[1]),
-                                   LAM_ARG_LONG(dim[2] * dim[3])};
+    const struct lam_arg args[] = {
+        LAM_ARG_TENSOR(bias), LAM_ARG_TENSOR(y), LAM_ARG_INT(dim[1]),
+        LAM_ARG_LONG(lam_pitch(y)), LAM_ARG_LONG(dim[2] * dim[3])};
 
-    return host->launch(host, gemm->start, args, 4, global, NULL);
+    return host->launch(host, gemm->start, args, 5, global, NULL);
 }
 
 // small (+)= weight * columns
@@ -165,13 +165,13 @@ static int product_small(const struct lam_host *host,
         .b = scratch,
         .c = small,
         .offset_a = (int64_t)t->group * k * taps,
-        .offset_c = ((int64_t)t->n * g->k + t->group * k) * plane +
+        .offset_c = (t->n * lam_pitch(small) + t->group * k) * plane +
                     (int64_t)t->p * g->q,
         .lda = taps,
         .ldb = width,
         .ldc = plane,
         .stride_b = (int64_t)taps * width,
-        .stride_c = g->k * plane,
+        .stride_c = lam_pitch(small) * plane,
         .m = k,
         .n = width,
         .k = taps,
@@ -196,12 +196,12 @@ static int product_big(const struct lam_host *host,
         .b = small,
         .c = scratch,
         .offset_a = (int64_t)t->group * k * taps,
-        .offset_b = ((int64_t)t->n * g->k + t->group * k) * plane +
+        .offset_b = (t->n * lam_pitch(small) + t->group * k) * plane +
                     (int64_t)t->p * g->q,
         .lda = taps,
         .ldb = plane,
         .ldc = width,
-        .stride_b = g->k * plane,
+        .stride_b = lam_pitch(small) * plane,
         .stride_c = (int64_t)taps * width,
         .trans_a = 1,
         .m = taps,
@@ -257,7 +257,7 @@ int conv_gemm_weight(const struct lam_host *host, const struct conv_gemm *gemm,
                 .a = small,
                 .b = &io->scratch,
                 .c = &io->d_weight[0],
-                .offset_a = ((int64_t)n * g->k + t.group * k) * plane +
+                .offset_a = (n * lam_pitch(small) + t.group * k) * plane +
                             (int64_t)t.p * g->q,
                 .offset_b = (int64_t)i * taps * width,
                 .offset_c = (int64_t)t.group * k * taps,

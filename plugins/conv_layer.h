@@ -97,10 +97,10 @@ CONV_DO(conv_weight_winograd_gpu);
         CONV_GPU_ROW(implicit, LAM_PASS_BACKWARD_WEIGHT, CONV_IMPLICIT,        \
                      weight, conv_workspace_implicit, LAM_PITCHED),            \
         CONV_GPU_ROW(gemm, LAM_PASS_RUN, CONV_GEMM, run, conv_workspace_gemm,  \
-                     0),                                                       \
+                     LAM_PITCHED),                                             \
         CONV_GPU_ROW(gemm, LAM_PASS_BACKWARD_DATA, CONV_GEMM, data,            \
-                     conv_workspace_gemm, 0),                                  \
+                     conv_workspace_gemm, LAM_PITCHED),                        \
         CONV_GPU_ROW(gemm, LAM_PASS_BACKWARD_WEIGHT, CONV_GEMM, weight,        \
-                     conv_workspace_gemm, 0)
+                     conv_workspace_gemm, LAM_PITCHED)
 
 #endif

@@ -422,9 +422,9 @@ static const struct lam_variant upsample_variants[] = {
         LAM_PITCHED),
     ROW("implicit", LAM_PASS_BACKWARD_WEIGHT, implicit_weight, IMPLICIT,
         LAM_PITCHED),
-    ROW("gemm", LAM_PASS_RUN, gemm_forward, GEMM, 0),
-    ROW("gemm", LAM_PASS_BACKWARD_DATA, gemm_data, GEMM, 0),
-    ROW("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight, GEMM, 0),
+    ROW("gemm", LAM_PASS_RUN, gemm_forward, GEMM, LAM_PITCHED),
+    ROW("gemm", LAM_PASS_BACKWARD_DATA, gemm_data, GEMM, LAM_PITCHED),
+    ROW("gemm", LAM_PASS_BACKWARD_WEIGHT, gemm_weight, GEMM, LAM_PITCHED),
     {0}};
 
 // Element of the enlarged image, zero outside.
