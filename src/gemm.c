@@ -126,7 +126,8 @@ static struct lam_gemm part_of(const struct lam_gemm *g, int first, int batch)
     return part;
 }
 
-static int override_kernel(struct lam_queue *q, char *text)
+// Looks at a kernel's parameters, or else hands them to CLBlast.
+static int override_kernel(struct lam_queue *q, char *text, bool looks_only)
 {
     enum { MAX_PARAMETERS = 24 };
     const char *names[MAX_PARAMETERS];
@@ -162,6 +163,8 @@ static int override_kernel(struct lam_queue *q, char *text)
         return lam_fail(q->ctx, LAM_EDATA,
                         "parameters of CLBlast's %s: wanted %s", kernel,
                         broken);
+    if (looks_only)
+        return LAM_OK;
     status = CLBlastOverrideParameters(
         q->device, kernel, CLBlastPrecisionSingle, n, names, values);
     if (!status)
@@ -175,14 +178,18 @@ static int override_kernel(struct lam_queue *q, char *text)
 
 int lam_gemm_override(struct lam_queue *q, const char *parameters)
 {
-    char text[sizeof(q->gemm)], *rest = text, *part;
+    char text[sizeof(q->gemm)], *rest, *part;
     int err = LAM_OK;
 
     if (strcmp(parameters, "own") == 0)
         return LAM_OK;
-    snprintf(text, sizeof(text), "%s", parameters);
-    while (!err && (part = strtok_r(NULL, ";", &rest)))
-        err = override_kernel(q, part);
+    // CLBlast takes nothing back, so all of them are looked at first.
+    for (int pass = 0; pass < 2 && !err; pass++) {
+        snprintf(text, sizeof(text), "%s", parameters);
+        rest = text;
+        while (!err && (part = strtok_r(NULL, ";", &rest)))
+            err = override_kernel(q, part, pass == 0);
+    }
     return err;
 }
 

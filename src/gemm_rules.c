@@ -81,6 +81,10 @@ bool lam_gemm_keeps_rules(const char *set, char *why, size_t size)
             (r->gemmk != ANY && value_of(set, "GEMMK") != r->gemmk) ||
             keeps(r, set))
             continue;
+        if (isdigit((unsigned char)*r->names[0])) {
+            snprintf(why, size, "%s %s", r->names[1], r->names[0]);
+            return false;
+        }
         for (int i = 0; i < N_NAMES; i++)
             if (i < 2 || strcmp(r->names[i], "1") != 0)
                 n += snprintf(why + n, size - (size_t)n, "%s%s", between[i],

@@ -7,7 +7,15 @@
 
 #include <string.h>
 
-static void check_sets(const char *const *sets)
+static const char *const copied[] = {
+    "Xgemm ",  " GEMMK=", " MWG=", " NWG=", " KWG=", " MDIMC=", " NDIMC=",
+    " MDIMA=", " NDIMB=", " VWM=", " VWN=", " KWI=", " KREG=",  NULL};
+static const char *const direct[] = {
+    "XgemmDirect ", " WGD=",  " MDIMCD=", " NDIMCD=", " MDIMAD=",
+    " NDIMBD=",     " VWMD=", " VWND=",   " KWID=",   NULL};
+
+// Of each: all that rules speak of is there, so that none is left out.
+static void check_sets(const char *const *sets, const char *const *names)
 {
     char why[80] = "";
 
@@ -15,6 +23,8 @@ static void check_sets(const char *const *sets)
         if (!lam_gemm_keeps_rules(*s, why, sizeof(why)))
             printf("%s: %s\n", *s, why);
         CHECK_STR(why, "");
+        for (const char *const *name = names; *name; name++)
+            CHECK_HAS(*s, *name);
     }
 }
 
@@ -28,7 +38,7 @@ static void check_broken(void)
          "KWG a multiple of MDIMC * NDIMC / MDIMA"},
         {"Xgemm GEMMK=0 KWG=16 MDIMC=8 NDIMC=8 NDIMB=3",
          "KWG a multiple of MDIMC * NDIMC / NDIMB"},
-        {"Xgemm GEMMK=0 KREG=2", "1 a multiple of KREG"},
+        {"Xgemm GEMMK=0 KREG=2", "KREG 1"},
         {"Xgemm GEMMK=1 MWG=32 NWG=64", "MWG a multiple of NWG"},
         {"Xgemm KWG=16 KWI=2 KWI=0", "KWG a multiple of KWI"},
         {"Xgemm KWG=0 KWI=1", "KWG a multiple of KWI"},
@@ -79,8 +89,8 @@ static void check_shapes(void)
 int main(void)
 {
     check_shapes();
-    check_sets(lam_gemm_sets_copied);
-    check_sets(lam_gemm_sets_direct);
+    check_sets(lam_gemm_sets_copied, copied);
+    check_sets(lam_gemm_sets_direct, direct);
     check_broken();
     return check_done();
 }
