@@ -86,7 +86,7 @@ real df(const real v, const real slope)
 #endif
 }
 
-// x and y may be one buffer. Steps lead from one image of n elements to the next.
+// x and y may be one buffer. Steps lead from one image of n elements to another.
 kernel void activation_forward(const global stored *x, const long x_step,
                                global stored *y, const long y_step,
                                const long n, const int chunk, const real slope)

@@ -1,4 +1,5 @@
-// concat: dst[offset_dst + n * step_dst + i] = src[offset_src + n * step_src + i]
+// concat:
+//   dst[offset_dst + n * step_dst + i] = src[offset_src + n * step_src + i]
 // for i < row. Work-item (i, -, n) moves a chunk of elements of image n.
 kernel void concat_copy(const global stored *restrict src,
                         global stored *restrict dst, const long offset_src,

@@ -116,8 +116,8 @@ conv_pack(const global float *restrict weight, global float *restrict packed,
         const int K, const int P, const int Q, const int R, const int S,       \
         const int sh, const int sw, const int dh, const int dw, const int top, \
         const int left, const int makes_big, const int x_pitch,                \
-        const int y_pitch, const int rows, const int columns, const int splits,    \
-        const float least
+        const int y_pitch, const int rows, const int columns,                  \
+        const int splits, const float least
 
 ONCE void direct(const global float *restrict x,
                  const global float *restrict packed,

@@ -64,5 +64,6 @@ kernel void conv_start(const global real *restrict bias, global real *y,
     const size_t i = get_global_id(0), nk = get_global_id(1);
 
     if (i < (size_t)plane)
-        y[pitched_plane(nk, K, pitch) * plane + i] = bias ? bias[nk % K] : REAL(0.0);
+        y[pitched_plane(nk, K, pitch) * plane + i] =
+            bias ? bias[nk % K] : REAL(0.0);
 }

@@ -9,8 +9,8 @@
 // region it makes `source` [POINTS][C][NT] from all channels, then for each of the
 // POINTS = (M + 2)^2 the products [POINTS][K][NT] of a tile of KR filters x NV vectors in
 // registers, and turns those back. From one image of x to the next there are
-// x_pitch channels, y_pitch of y. packed is [groups][POINTS][K / KR][C][KR]. PAD
-// floats stand behind each of the parts of all these, which would else lie
+// x_pitch channels, y_pitch of y. packed is [groups][POINTS][K / KR][C][KR].
+// PAD floats stand behind each of the parts of all these, which would else lie
 // at the same places of a cache.
 //
 // With M = 4 fractions arise: results of whole numbers are not exact. Against doubles, for

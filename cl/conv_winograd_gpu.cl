@@ -73,8 +73,8 @@ kernel void winograd_weights(const global float *restrict weight,
             transform(d[r_]);                                                  \
     } while (0)
 
-// One work-item a tile and channel of x [images, groups * C, H, W]. Pitches: the
-// channels from one image to the next.
+// One work-item a tile and channel of x [images, groups * C, H, W]. A pitch is
+// the channels from one image to the next.
 kernel void winograd_source(const global stored *restrict x,
                             global float *restrict source,
                             const int x_pitch, const int first,
@@ -91,7 +91,8 @@ kernel void winograd_source(const global stored *restrict x,
     if (t < tiles && c < C) {
         const struct tile at =
             tile_at(first + t, down, across, dh, dw, top, left);
-        const global stored *image = x + ((size_t)at.n * x_pitch + g * C + c) * H * W;
+        const global stored *image =
+            x + ((size_t)at.n * x_pitch + g * C + c) * H * W;
 
         for (int r = 0; r < SIDE; r++)
             for (int s = 0; s < SIDE; s++) {
@@ -213,7 +214,8 @@ kernel void winograd_gradient(const global stored *restrict dy,
     const size_t TP = get_global_size(0), KP = get_global_size(1);
     const size_t groups = get_global_size(2), step = groups * KP * TP;
     const struct tile at = tile_at(first + t, down, across, dh, dw, 0, 0);
-    const global stored *image = dy + ((size_t)at.n * dy_pitch + g * K + k) * P * Q;
+    const global stored *image =
+        dy + ((size_t)at.n * dy_pitch + g * K + k) * P * Q;
     float d[SIDE][SIDE];
 
     for (int i = 0; i < SIDE; i++)

@@ -175,8 +175,8 @@ ONCE int put_big(const global float *x, const int planes, const int H,
         const int H, const int W, const int K, const int P, const int Q,       \
         const int R, const int S, const int sh, const int sw, const int dh,    \
         const int dw, const int top, const int left, const int big_pitch,      \
-        const int small_pitch, const int T, const int together, const int channels, const int filters,             \
-        const int parts
+        const int small_pitch, const int T, const int together,                \
+        const int channels, const int filters, const int parts
 
 ONCE void winograd_weights(const global float *restrict big,
                            const global float *restrict small,
@@ -226,8 +226,8 @@ ONCE void winograd_weights(const global float *restrict big,
                 for (int c = 0; c < cn; c += VW)
                     for (int ef = 0; ef < phases; ef++)
                         next = put_big(
-                            big + ((size_t)at.n * big_pitch + g * C + c0 + c) * H *
-                                      W,
+                            big + ((size_t)at.n * big_pitch + g * C + c0 + c) *
+                                      H * W,
                             cn - c, H, W, at.p * sh + ef / sw - top,
                             at.q * sw + ef % sw - left, sh, sw, dh, dw,
                             columns, whole, rows, pitch,

@@ -275,8 +275,8 @@ kernel void maxpool_backward(const global stored *restrict dy,
 
             if (at < 0 || at % SH || p >= P)
                 continue;
-            maxpool_give(dy + (plane * P + p) * Q, taps + base, dx + row * W, h, W, Q, r,
-                         begin, end, is_first);
+            maxpool_give(dy + (plane * P + p) * Q, taps + base, dx + row * W, h,
+                         W, Q, r, begin, end, is_first);
             is_first = 0;
         }
         for (int w = begin; is_first && w < end; w++)

@@ -122,7 +122,8 @@ kernel void norm_means(global real *parts, const long behind,
 // dx = inverse * (weight * dy - means[set] - (x - mean) * means[sets + set]);
 // dy and dx may be one buffer.
 kernel void norm_gradient(const global stored *x, const global stored *dy,
-                          const long pitch, global stored *dx, const global real *parts,
+                          const long pitch, global stored *dx,
+                          const global real *parts,
                           const long behind, const global real *moments,
                           const global real *weight, const global real *bias,
                           const long size, const long K, const long chunks,

@@ -4,10 +4,10 @@
 //   y[n,k,p,q] = bias[k] + sum over c, r, s of
 //       e[n, c, p + r - top, q + s - left] * w[k,c,r,s]
 //
-// with y [N, groups*KG, P, Q] and w [groups*KG, CG, R, S]; from one image to the
-// next there are x_pitch and y_pitch channels. The first three
-// kernels do so plainly, never writing e; each result gathers its terms in one
-// order. The same is a transposed convolution of strides SY, SX by
+// with y [N, groups*KG, P, Q] and w [groups*KG, CG, R, S]; from one image to
+// the next there are x_pitch and y_pitch channels. The first three kernels do
+// so plainly, never writing e; each result gathers its terms in one order. The
+// same is a transposed convolution of strides SY, SX by
 //
 //   v[c, k, t, u] = sum over a < SY, b < SX of
 //       w[k, c, R-1 + a - t, S-1 + b - u],
@@ -46,7 +46,8 @@ kernel void upsample_run(const global stored *restrict x,
                            w[(((size_t)k * CG + c) * R + r) * S + s];
             }
     }
-    WRITE(y, (((size_t)n * y_pitch + k) * P + p) * Q + q, sum < least ? least : sum);
+    WRITE(y, (((size_t)n * y_pitch + k) * P + p) * Q + q,
+          sum < least ? least : sum);
 }
 
 kernel void upsample_data(const global stored *restrict dy,

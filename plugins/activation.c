@@ -96,8 +96,8 @@ static int activation_run(struct lam_layer *layer, const struct lam_io *io)
     const struct flat cut =
         flat_cut_images(layer->host, &x->shape, x->pitch || y->pitch);
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(x),          LAM_ARG_LONG(flat_step(x)),
-        LAM_ARG_TENSOR(y),          LAM_ARG_LONG(flat_step(y)),
+        LAM_ARG_TENSOR(x),          LAM_ARG_LONG(lam_step(x)),
+        LAM_ARG_TENSOR(y),          LAM_ARG_LONG(lam_step(y)),
         LAM_ARG_LONG(cut.n),        LAM_ARG_INT(cut.chunk),
         LAM_ARG_REAL(config->slope)};
 
@@ -115,9 +115,9 @@ static int activation_backward(struct lam_layer *layer, const struct lam_io *io)
     const struct flat cut = flat_cut_images(
         layer->host, &dx->shape, seen->pitch || dy->pitch || dx->pitch);
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(seen),       LAM_ARG_LONG(flat_step(seen)),
-        LAM_ARG_TENSOR(dy),         LAM_ARG_LONG(flat_step(dy)),
-        LAM_ARG_TENSOR(dx),         LAM_ARG_LONG(flat_step(dx)),
+        LAM_ARG_TENSOR(seen),       LAM_ARG_LONG(lam_step(seen)),
+        LAM_ARG_TENSOR(dy),         LAM_ARG_LONG(lam_step(dy)),
+        LAM_ARG_TENSOR(dx),         LAM_ARG_LONG(lam_step(dx)),
         LAM_ARG_LONG(cut.n),        LAM_ARG_INT(cut.chunk),
         LAM_ARG_REAL(config->slope)};
 

@@ -61,7 +61,7 @@ static int concat_move(struct lam_layer *layer, const struct lam_tensor *part,
 {
     const struct concat_state *state = layer->state;
     const int64_t row = row_of(&part->shape);
-    const int64_t part_step = flat_step(part), whole_step = flat_step(whole);
+    const int64_t part_step = lam_step(part), whole_step = lam_step(whole);
     struct flat cut = flat_cut(layer->host, row);
     const struct lam_arg args[] = {
         LAM_ARG_TENSOR(to_whole ? part : whole),

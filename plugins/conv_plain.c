@@ -80,8 +80,8 @@ int conv_plain_gate(const struct lam_host *host, const struct conv_plain *plain,
     const struct flat cut =
         flat_cut_images(host, &x->shape, x->pitch || dx->pitch);
     const struct lam_arg args[] = {
-        LAM_ARG_TENSOR(dx),  LAM_ARG_LONG(flat_step(dx)),
-        LAM_ARG_TENSOR(x),   LAM_ARG_LONG(flat_step(x)),
+        LAM_ARG_TENSOR(dx),  LAM_ARG_LONG(lam_step(dx)),
+        LAM_ARG_TENSOR(x),   LAM_ARG_LONG(lam_step(x)),
         LAM_ARG_LONG(cut.n), LAM_ARG_INT(cut.chunk)};
 
     return io->gate

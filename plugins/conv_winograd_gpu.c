@@ -262,24 +262,23 @@ int conv_winograd_gpu_run(const struct lam_host *host,
             cut.tiles - first < cut.tp ? cut.tiles - first : cut.tp;
         const size_t global[3] = {(size_t)cut.tp, (size_t)cut.pass.k,
                                   (size_t)g->groups};
-        const struct lam_arg args[] = {
-            LAM_ARG_TENSOR(&io->scratch),
-            LAM_ARG_LONG(cut.source),
-            LAM_ARG_TENSOR(bias),
-            LAM_ARG_TENSOR(gate),
-            LAM_ARG_TENSOR(dst),
-            LAM_ARG_INT(lam_pitch(dst)),
-            LAM_ARG_INT(lam_pitch(gate ? gate : dst)),
-            LAM_ARG_INT(first),
-            LAM_ARG_INT(tiles),
-            LAM_ARG_INT(cut.kp),
-            LAM_ARG_INT(cut.pass.p),
-            LAM_ARG_INT(cut.pass.q),
-            LAM_ARG_INT(cut.down),
-            LAM_ARG_INT(cut.across),
-            LAM_ARG_INT(g->dh),
-            LAM_ARG_INT(g->dw),
-            LAM_ARG_REAL(least)};
+        const struct lam_arg args[] = {LAM_ARG_TENSOR(&io->scratch),
+                                       LAM_ARG_LONG(cut.source),
+                                       LAM_ARG_TENSOR(bias),
+                                       LAM_ARG_TENSOR(gate),
+                                       LAM_ARG_TENSOR(dst),
+                                       LAM_ARG_INT(lam_pitch(dst)),
+                                       LAM_ARG_INT(gate ? lam_pitch(gate) : 0),
+                                       LAM_ARG_INT(first),
+                                       LAM_ARG_INT(tiles),
+                                       LAM_ARG_INT(cut.kp),
+                                       LAM_ARG_INT(cut.pass.p),
+                                       LAM_ARG_INT(cut.pass.q),
+                                       LAM_ARG_INT(cut.down),
+                                       LAM_ARG_INT(cut.across),
+                                       LAM_ARG_INT(g->dh),
+                                       LAM_ARG_INT(g->dw),
+                                       LAM_ARG_REAL(least)};
 
         err = run_source(host, g, state, &cut, src, &io->scratch, first, tiles);
         if (!err)

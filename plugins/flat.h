@@ -33,16 +33,6 @@ static inline struct flat flat_cut(const struct lam_host *host, int64_t n)
         .local = {(size_t)group, 1, 1}};
 }
 
-// Elements from one image of x to the next.
-static inline int64_t flat_step(const struct lam_tensor *x)
-{
-    const int64_t n = lam_elements(&x->shape);
-
-    return x->shape.rank < 2
-               ? n
-               : n / x->shape.dim[0] / x->shape.dim[1] * lam_pitch(x);
-}
-
 // With gaps, where a tensor has a pitch, the second id is the image, of n
 // elements; without, there is one image of all.
 static inline struct flat flat_cut_images(const struct lam_host *host,

@@ -11,7 +11,7 @@ struct lam_tenant {
     int slot;       // result; -1 when bytes is 0
     int host;       // the tenant that it is a part of; -1: it has its own room
     int64_t offset; // of a part, from the start of its host
-    int64_t pitch;  // of a part, as that of a tensor
+    int64_t pitch;  // as that of a tensor
 };
 
 // Gives each tenant a slot so that tenants of one slot are never alive together

@@ -11,6 +11,8 @@
 //   - every variant that takes the shapes against the plain kernels;
 //   - the gradient of an input that a relu made, where the layer takes the
 //     relu along;
+//   - the same bits with gaps between images, where the layer and the variant
+//     take a pitch, which the gaps survive;
 //   - all of that with images as halves, where the layer takes them: bit-equal
 //     to the rounded results in float where the sample is exact.
 // A result that is zero throughout is not trusted: it tested nothing.
@@ -38,7 +40,7 @@ struct lam_selftest {
     void (*report)(const char *name, const char *problem);
     int passed, failed, skipped;
     // Cases that had such a check.
-    int n_gradients, n_adjoints, n_variants, n_halves, n_gates;
+    int n_gradients, n_adjoints, n_variants, n_halves, n_gates, n_gaps;
     int n_runs[LAM_TINY_VARIANTS]; // of each variant of the layer
 };
 

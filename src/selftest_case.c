@@ -331,6 +331,7 @@ int lam_case_run(struct lam_case *c, int which, const char *variants,
         .keep_all = mode != LAM_CASE_IN_PLACE,
         .free_inputs = true,
         .gate_inputs = mode == LAM_CASE_GATED,
+        .gaps = mode == LAM_CASE_GAPS,
         .variants = variants};
     struct lam_outcome again = {0};
     struct lam_session *s;
@@ -348,6 +349,8 @@ int lam_case_run(struct lam_case *c, int which, const char *variants,
                        "a second run does not give the same bits");
     if (!err)
         err = lam_session_intact(s);
+    if (!err && mode == LAM_CASE_GAPS)
+        err = lam_session_gaps(s);
     lam_outcome_free(&again);
     lam_session_destroy(s);
     return err;

@@ -29,12 +29,13 @@ struct lam_outcome {
 };
 
 // GATED: gradients of inputs pass through the relu that is said to have made
-// them.
+// them. GAPS: all that may have a pitch has one.
 enum lam_case_mode {
     LAM_CASE_KEEP_ALL,
     LAM_CASE_IN_PLACE,
     LAM_CASE_TWICE,
-    LAM_CASE_GATED
+    LAM_CASE_GATED,
+    LAM_CASE_GAPS
 };
 
 // Fills n doubles: "normal", "away", "distinct", "unit", "binary", "labels:K",
@@ -78,6 +79,10 @@ int lam_case_variants(struct lam_case *c, int which,
 int lam_case_gates(struct lam_case *c, int which,
                    const struct lam_outcome *plain,
                    struct lam_tolerance backward);
+// The same as `dense` bit by bit with gaps between images, where the layer
+// takes them, by the variant of this name, which was asked for by `variants`.
+int lam_case_gaps(struct lam_case *c, int which, const char *variants,
+                  const char *name, const struct lam_outcome *dense);
 // With halves, against what the plain kernels gave in float; rounds that.
 int lam_case_halves(struct lam_case *c, struct lam_outcome *plain);
 // Twice but in a tiny run.

@@ -271,6 +271,8 @@ int lam_case_variants(struct lam_case *c, int which,
             lam_case_compare(c, what, &o, plain,
                              v->flags & LAM_INEXACT ? inexact : forward,
                              v->flags & LAM_INEXACT ? inexact_back : backward);
+        if (!err && v->flags & LAM_PITCHED)
+            err = lam_case_gaps(c, which, choice, v->name, &o);
         lam_outcome_free(&o);
     }
     return err;
@@ -306,6 +308,8 @@ static int check_all(struct lam_case *c)
         lam_case_compare(c, "in place", &in_place, &got, nothing, nothing);
         err = lam_case_variants(c, LAM_F32, &got, forward, backward);
     }
+    if (!err)
+        err = lam_case_gaps(c, LAM_F32, "op=plain", "plain", &got);
     if (!err)
         err = lam_case_gates(c, LAM_F32, &got, backward);
     if (!err && has_double)

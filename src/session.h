@@ -40,6 +40,7 @@ struct lam_session_options {
     bool free_inputs;     // inputs need not survive a run: layers may work in
                           // place on them
     bool gate_inputs;     // inputs count as made by a relu, see LAM_GATES
+    bool gaps; // all that may have a pitch has one, with keep_all: to prove it
     bool keep_half;       // what waits in or for backward waits as halves
     bool loss_scale;      // lam_session_unscale is called; keep_half means it
     int joining;          // enum lam_joining; never with keep_all
@@ -121,6 +122,8 @@ int lam_session_blame_weights(struct lam_session *session);
 
 int lam_session_finish(struct lam_session *session); // waits
 // LAM_ERUN when a canary behind one of the buffers has changed.
+// With `gaps`: that what lies between images is as it was, NaN.
+int lam_session_gaps(struct lam_session *session);
 int lam_session_intact(struct lam_session *session);
 const struct lam_memory *lam_session_plan(const struct lam_session *session);
 // One line per node and pass: name, variant, why; a text to free().

@@ -48,8 +48,8 @@ static void print_joined(FILE *out, const char *name,
                 name, "backward data", "nothing");
     if (is_same && !makes)
         fprintf(out,
-                "%-20s %-16s %-10s gradients of its inputs are that of its "
-                "output\n",
+                "%-20s %-16s %-10s gradients of its inputs are, or get, that "
+                "of its output\n",
                 name, "backward data", "nothing");
 }
 

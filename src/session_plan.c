@@ -66,15 +66,20 @@ void lam_planner_extend(struct lam_planner *p, int tenant, int first, int last)
     }
 }
 
+int64_t lam_planner_bytes(const struct lam_planner *p, int value, int64_t pitch)
+{
+    const struct lam_shape *shape = &p->graph->values[value].shape;
+    const int64_t image = lam_plan_image_bytes(p->graph, value);
+
+    return pitch ? (shape->dim[0] - 1) * (image / shape->dim[1] * pitch) + image
+                 : (int64_t)lam_shape_bytes(shape);
+}
+
 int lam_planner_part(struct lam_planner *p, int whole, int value,
                      int64_t offset, int64_t pitch, int first, int last)
 {
     const struct lam_tenant host = p->plan->tenants[whole];
-    const struct lam_shape *shape = &p->graph->values[value].shape;
-    const int64_t image = lam_plan_image_bytes(p->graph, value);
-    const int64_t bytes =
-        pitch ? (shape->dim[0] - 1) * (image / shape->dim[1] * pitch) + image
-              : (int64_t)lam_shape_bytes(shape);
+    const int64_t bytes = lam_planner_bytes(p, value, pitch);
     int part = whole;
 
     if (bytes < host.bytes) {
@@ -253,7 +258,7 @@ static void clear(struct lam_planner *p)
 }
 
 // Gives everything its memory; false when out of memory.
-static bool lay_out(struct lam_planner *p)
+bool lam_planner_lay_out(struct lam_planner *p)
 {
     const struct lam_graph *graph = p->graph;
     struct lam_session_plan *plan = p->plan;
@@ -265,8 +270,8 @@ static bool lay_out(struct lam_planner *p)
     if (is_training(p) && p->needs_grad[loss]) {
         const struct lam_value *v = &graph->values[loss];
 
-        plan->grad[loss] = lam_planner_tenant(
-            p, (int64_t)lam_shape_bytes(&v->shape), graph->n_nodes,
+        plan->grad[loss] = lam_planner_whole(
+            p, loss, true, graph->n_nodes,
             v->producer < 0 ? lam_planner_end_time(p)
                             : lam_planner_backward_time(p, v->producer));
     }
@@ -279,50 +284,6 @@ static bool lay_out(struct lam_planner *p)
     if (n_slots >= 0)
         count_memory(p, n_slots);
     return n_slots >= 0;
-}
-
-static bool can_join(const struct lam_planner *p, int i, int kind)
-{
-    return kind == LAM_JOIN_SAME
-               ? p->graph->nodes[i].shapes.flags & LAM_SAME_GRADS &&
-                     p->plan->nodes[i].runs_backward && !p->options->keep_all &&
-                     p->options->joining != LAM_JOINING_NEVER
-               : lam_plan_can_join(p->graph, i, p->part_bytes);
-}
-
-static void join(struct lam_planner *p, bool wanted)
-{
-    for (int k = 0; k < LAM_N_JOINS; k++)
-        for (int i = 0; i < p->graph->n_nodes; i++)
-            p->joins[k][i] = wanted && can_join(p, i, k);
-}
-
-// Leaves out copies where that takes no more memory: what lies in another
-// tensor keeps all of that for as long. All of them, else one after another.
-static bool lay_out_best(struct lam_planner *p)
-{
-    const int64_t *total = &p->plan->memory.total;
-    int64_t least;
-    bool done;
-
-    join(p, false);
-    done = lay_out(p);
-    least = *total;
-    join(p, true);
-    done = done && lay_out(p);
-    if (p->options->joining == LAM_JOINING_ALWAYS || *total <= least)
-        return done;
-    join(p, false);
-    for (int i = p->graph->n_nodes - 1; i >= 0; i--)
-        for (int k = 0; k < LAM_N_JOINS && done; k++) {
-            if (!can_join(p, i, k))
-                continue;
-            p->joins[k][i] = true;
-            done = lay_out(p);
-            p->joins[k][i] = *total <= least;
-            least = *total < least ? *total : least;
-        }
-    return done && lay_out(p);
 }
 
 static bool make_plan(struct lam_session_plan *plan,
@@ -395,7 +356,7 @@ int lam_session_plan_create(const struct lam_graph *graph,
     if (!p.plan)
         return lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
     err = prepare(&p);
-    if (!err && !lay_out_best(&p))
+    if (!err && !lam_planner_lay_out_best(&p))
         err = lam_fail(graph->ctx, LAM_EMEMORY, "out of memory");
     free(p.needs_grad);
     free(p.last);

@@ -112,6 +112,13 @@ static int halves_until(const struct lam_planner *p, int i, int k)
                : -1;
 }
 
+static int whole_of(const struct lam_planner *p, int tenant)
+{
+    const int host = p->plan->tenants[tenant].host;
+
+    return host < 0 ? tenant : host;
+}
+
 static bool joins_backward(const struct lam_planner *p, int i)
 {
     const struct lam_node *node = &p->graph->nodes[i];
@@ -122,10 +129,20 @@ static bool joins_backward(const struct lam_planner *p, int i)
     if (!p->joins[LAM_JOIN_GRADS][i] || out < 0 ||
         p->plan->tenants[out].last > lam_planner_backward_time(p, i))
         return false;
-    for (int k = 0; k < node->shapes.n_in && has_gaps; k++)
-        if (p->plan->nodes[i].wants[k] && p->plan->grad[node->in[k]] < 0 &&
-            !lam_planner_grad_pitched(p, node->in[k]))
+    for (int k = 0; k < node->shapes.n_in && has_gaps; k++) {
+        const int grad = p->plan->grad[node->in[k]];
+
+        if (!p->plan->nodes[i].wants[k])
+            continue;
+        // A part that is added to another one must not overlap it.
+        if (grad >= 0 && whole_of(p, grad) == whole_of(p, out))
             return false;
+        for (int m = 0; m < k; m++)
+            if (node->in[m] == node->in[k])
+                return false;
+        if (grad < 0 && !lam_planner_grad_pitched(p, node->in[k]))
+            return false;
+    }
     return true;
 }
 
@@ -138,12 +155,17 @@ static int last_reader(const struct lam_planner *p, int value)
                         : lam_planner_backward_time(p, producer);
 }
 
+static bool is_gated(const struct lam_node_plan *np, int k)
+{
+    return np->core_gates[k] || (k == 0 && np->gates);
+}
+
 // Whether d_in[k] of node i is d_out[0] as it is.
 static bool is_unchanged(const struct lam_planner *p, int i, int k)
 {
     const struct lam_node_plan *np = &p->plan->nodes[i];
 
-    return p->joins[LAM_JOIN_SAME][i] && np->wants[k] && !np->core_gates[k];
+    return p->joins[LAM_JOIN_SAME][i] && np->wants[k] && !is_gated(np, k);
 }
 
 // Whether the gradient of in[k], which node i makes, may be that of out[0].
@@ -252,7 +274,7 @@ void lam_planner_backward(struct lam_planner *p, int i)
         // What others are to have from d_out must not go through a relu there.
         if (k == 0 && node->shapes.flags & LAM_BACKWARD_INPLACE &&
             !p->options->keep_all &&
-            !(np->core_gates[0] && any(np->same, node->shapes.n_in)))
+            !(is_gated(np, 0) && any(np->same, node->shapes.n_in)))
             source = plan->grad[node->out[0]];
         if (np->joins_backward) {
             *made = lam_planner_part(p, plan->grad[node->out[0]], value, at,

@@ -149,10 +149,8 @@ static void plan_kept(struct lam_planner *p, int value)
 
 static int value_tenant(struct lam_planner *p, int value)
 {
-    const struct lam_value *v = &p->graph->values[value];
-
-    return lam_planner_tenant(p, (int64_t)lam_shape_bytes(&v->shape),
-                              v->producer, p->last[value]);
+    return lam_planner_whole(p, value, false, p->graph->values[value].producer,
+                             p->last[value]);
 }
 
 // Values that lie in another one, the last ones first: a host is there then, or

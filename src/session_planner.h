@@ -28,6 +28,9 @@ enum { LAM_WORTH_HALVES = 3 };
 int lam_planner_backward_time(const struct lam_planner *p, int node);
 int lam_planner_end_time(const struct lam_planner *p); // of the caller
 
+// Bytes from the first to the last of a value, or its gradient, with a pitch.
+int64_t lam_planner_bytes(const struct lam_planner *p, int value,
+                          int64_t pitch);
 // Adds a tenant that is alive from first to last; -1 for no bytes.
 int lam_planner_tenant(struct lam_planner *p, int64_t bytes, int first,
                        int last);
@@ -47,9 +50,19 @@ bool lam_planner_reads_back(const struct lam_planner *p, int i, int k);
 void lam_planner_find_gradients(struct lam_planner *p);
 void lam_planner_find_gates(struct lam_planner *p);
 
-// Whether all that touch a value, or its gradient, take it with a pitch.
+// Whether a value, or its gradient, may have a pitch where it is joined: all
+// that touch it know.
 bool lam_planner_pitched(const struct lam_planner *p, int value);
 bool lam_planner_grad_pitched(const struct lam_planner *p, int value);
+// The tenant of a value, or its gradient, which has a pitch of its own if the
+// options ask for gaps and it may.
+int lam_planner_whole(struct lam_planner *p, int value, bool is_grad, int first,
+                      int last);
+
+// Gives everything its memory, by what p->joins says; by what takes the least.
+// false when out of memory.
+bool lam_planner_lay_out(struct lam_planner *p);
+bool lam_planner_lay_out_best(struct lam_planner *p);
 
 void lam_planner_values(struct lam_planner *p);
 // Of the inputs of node i; from the last node to the first.

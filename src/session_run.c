@@ -7,50 +7,9 @@
 #include "session_state.h"
 #include "shape.h"
 
-int lam_session_write(struct lam_session *s, int value, const void *src)
-{
-    const struct lam_value *v = &s->graph->values[value];
-    struct lam_buffer *buffer = lam_session_tenant(s, s->plan->value[value]);
-
-    return lam_buffer_write(buffer, 0, lam_shape_bytes(&v->shape), src);
-}
-
-int lam_session_read(struct lam_session *s, int value, void *dst)
-{
-    const struct lam_value *v = &s->graph->values[value];
-    struct lam_buffer *buffer = lam_session_tenant(s, s->plan->value[value]);
-
-    if (!v->is_output && value != s->options.loss && !s->options.keep_all)
-        return lam_fail(s->ctx, LAM_EUSAGE,
-                        "%s is not an output, so it was not kept", v->name);
-    return lam_buffer_read(buffer, 0, lam_shape_bytes(&v->shape), dst);
-}
-
 static struct lam_buffer *grad_buffer(const struct lam_session *s, int value)
 {
     return lam_session_tenant(s, s->plan->grad[value]);
-}
-
-int lam_session_read_grad(struct lam_session *s, int value, void *dst)
-{
-    const struct lam_value *v = &s->graph->values[value];
-    struct lam_buffer *buffer = grad_buffer(s, value);
-
-    if (!buffer || (!s->options.keep_all &&
-                    !(s->options.want_input_grad && v->producer < 0)))
-        return lam_fail(s->ctx, LAM_EUSAGE, "the gradient of %s was not kept",
-                        v->name);
-    return lam_buffer_read(buffer, 0, lam_shape_bytes(&v->shape), dst);
-}
-
-int lam_session_write_grad(struct lam_session *s, const void *src)
-{
-    const struct lam_value *v = &s->graph->values[s->options.loss];
-    struct lam_buffer *buffer = grad_buffer(s, s->options.loss);
-
-    if (!buffer)
-        return lam_fail(s->ctx, LAM_EUSAGE, "%s has no gradient", v->name);
-    return lam_buffer_write(buffer, 0, lam_shape_bytes(&v->shape), src);
 }
 
 static int call_run(struct lam_session *s, int i, struct lam_io *io,
@@ -93,15 +52,6 @@ int lam_session_launch(struct lam_session *s, struct lam_kernel *kernel,
     return launch(s, kernel, args, n_args, n, 1, chunk);
 }
 
-// Elements from one image to the next.
-static int64_t step_of(const struct lam_tensor *x)
-{
-    const struct lam_shape *shape = &x->shape;
-
-    return lam_shape_elements(shape) / shape->dim[0] / shape->dim[1] *
-           lam_pitch(x);
-}
-
 // Over the elements of y and x, of one shape, of which either may have a pitch:
 // the kernel's first arguments are both, with their steps.
 static int launch_pair(struct lam_session *s, struct lam_kernel *kernel,
@@ -110,10 +60,9 @@ static int launch_pair(struct lam_session *s, struct lam_kernel *kernel,
 {
     const int64_t images = y->pitch || x->pitch ? y->shape.dim[0] : 1;
     const int64_t n = lam_shape_elements(&y->shape) / images;
-    struct lam_arg args[7] = {
-        LAM_ARG_TENSOR(y), LAM_ARG_LONG(images > 1 ? step_of(y) : 0),
-        LAM_ARG_TENSOR(x), LAM_ARG_LONG(images > 1 ? step_of(x) : 0),
-        LAM_ARG_REAL(a ? *a : 0.0)};
+    struct lam_arg args[7] = {LAM_ARG_TENSOR(y), LAM_ARG_LONG(lam_step(y)),
+                              LAM_ARG_TENSOR(x), LAM_ARG_LONG(lam_step(x)),
+                              LAM_ARG_REAL(a ? *a : 0.0)};
 
     return launch(s, kernel, args, a ? 5 : 4, n, images, 0);
 }
@@ -370,10 +319,10 @@ static int backward_node(struct lam_session *s, int i, bool first)
 static int gate_loss(struct lam_session *s)
 {
     const int value = s->options.loss;
-    const struct lam_shape *shape = &s->graph->values[value].shape;
-    const struct lam_tensor grad = lam_dense(shape, grad_buffer(s, value));
+    const struct lam_tensor grad =
+        lam_session_tensor(s, value, s->plan->grad[value]);
     const struct lam_tensor x =
-        lam_dense(shape, lam_session_tenant(s, s->plan->value[value]));
+        lam_session_tensor(s, value, s->plan->value[value]);
 
     return gate(s, &grad, &x);
 }
@@ -415,65 +364,24 @@ int lam_session_backward(struct lam_session *s, double scale, bool first)
     return err;
 }
 
-// Reads a tensor and looks at it.
-static int look(struct lam_session *s, const struct lam_tensor *x,
-                const char *what, const char *name)
-{
-    const struct lam_shape *shape = &x->shape;
-    const size_t images = x->pitch ? (size_t)shape->dim[0] : 1;
-    const size_t bytes = lam_shape_bytes(shape), image = bytes / images;
-    const size_t step =
-        x->pitch ? image / (size_t)shape->dim[1] * (size_t)x->pitch : 0;
-    char *data;
-    int err = LAM_OK;
-
-    if (shape->dtype == LAM_I32)
-        return LAM_OK;
-    data = malloc(bytes);
-    if (!data)
-        return lam_fail(s->ctx, LAM_EMEMORY, "out of memory");
-    for (size_t i = 0; i < images && !err; i++)
-        err = lam_buffer_read(x->buffer, i * step, image, data + i * image);
-    if (!err && !lam_shape_finite(shape, data))
-        err = lam_fail(s->ctx, LAM_ENONFINITE, "%s %s has a non-finite value",
-                       what, name);
-    free(data);
-    return err;
-}
-
-int lam_session_blame_weights(struct lam_session *s)
-{
-    const struct lam_graph *graph = s->graph;
-    int err = LAM_OK;
-
-    for (int i = 0; i < graph->n_weights && !err; i++) {
-        const struct lam_tensor weight =
-            lam_dense(&graph->weights[i].spec.shape, s->weights[i].weight);
-
-        err = look(s, &weight, "weight", graph->weights[i].name);
-    }
-    return err;
-}
-
 int lam_session_blame(struct lam_session *s, uint64_t seed)
 {
     const struct lam_graph *graph = s->graph;
     int err = LAM_OK;
 
     for (int i = 0; i < graph->n_values && !err; i++) {
-        struct lam_tensor x = {.shape = graph->values[i].shape};
+        const struct lam_tensor x = lam_session_tensor(s, i, s->plan->value[i]);
 
-        lam_session_bind(s, s->plan->value[i], &x);
         if (graph->values[i].producer < 0)
-            err = look(s, &x, "input", graph->values[i].name);
+            err = lam_session_look(s, &x, "input", graph->values[i].name);
     }
     if (!err)
         err = lam_session_blame_weights(s);
     for (int i = 0; i < graph->n_nodes && !err; i++) {
         err = run_node(s, i, seed);
         for (int k = 0; k < graph->nodes[i].shapes.n_out && !err; k++)
-            err = look(s, &s->tensors[i].out[k], "the output of layer",
-                       graph->nodes[i].name);
+            err = lam_session_look(s, &s->tensors[i].out[k],
+                                   "the output of layer", graph->nodes[i].name);
     }
     return err;
 }
@@ -481,29 +389,4 @@ int lam_session_blame(struct lam_session *s, uint64_t seed)
 int lam_session_finish(struct lam_session *s)
 {
     return lam_queue_finish(s->queue);
-}
-
-int lam_session_intact(struct lam_session *s)
-{
-    const struct lam_graph *graph = s->graph;
-    int err = LAM_OK;
-
-    for (int i = 0; i < s->plan->memory.n_slots && !err; i++)
-        err = lam_buffer_intact(s->slots[i], "a slot of values");
-    for (int i = 0; i < graph->n_weights && !err; i++) {
-        const struct weight_buffers *w = &s->weights[i];
-
-        err = lam_buffer_intact(w->weight, graph->weights[i].name);
-        if (!err && w->grad)
-            err = lam_buffer_intact(w->grad, graph->weights[i].name);
-        for (int k = 0; k < LAM_MAX_SLOT && !err; k++)
-            if (w->slot[k])
-                err = lam_buffer_intact(w->slot[k], graph->weights[i].name);
-    }
-    for (int i = 0; i < graph->n_nodes && !err; i++)
-        for (int pass = 0; pass < LAM_N_PASSES && !err; pass++)
-            if (s->tensors[i].persist[pass])
-                err = lam_buffer_intact(s->tensors[i].persist[pass],
-                                        graph->nodes[i].name);
-    return err;
 }

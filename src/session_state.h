@@ -1,4 +1,4 @@
-// session_state.h - inside of a session, for session.c and session_run.c.
+// session_state.h - inside of a session, for session*.c.
 #ifndef LAM_SESSION_STATE_H
 #define LAM_SESSION_STATE_H
 
@@ -56,6 +56,12 @@ struct lam_buffer *lam_session_tenant(const struct lam_session *session,
 // Lets a tensor be what a tenant holds.
 void lam_session_bind(const struct lam_session *session, int tenant,
                       struct lam_tensor *tensor);
+// A value, or its gradient, as that tenant holds it.
+struct lam_tensor lam_session_tensor(const struct lam_session *session,
+                                     int value, int tenant);
+// Reads a tensor; LAM_ENONFINITE where it has a number that is not finite.
+int lam_session_look(struct lam_session *session, const struct lam_tensor *x,
+                     const char *what, const char *name);
 // The io of a node for a pass, but for the seed. What variants kept is taken
 // for outdated by each where it shares memory.
 void lam_session_io(struct lam_session *session, int node, int pass,

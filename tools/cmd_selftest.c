@@ -160,6 +160,7 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         lam_json_int(json, "variants", test.n_variants);
         lam_json_int(json, "halves", test.n_halves);
         lam_json_int(json, "gates", test.n_gates);
+        lam_json_int(json, "gaps", test.n_gaps);
         lam_json_text(json, "error", err ? ctx->error : NULL);
         lam_json_end(json);
     }
@@ -167,9 +168,9 @@ int cmd_selftest(struct lam_context *ctx, int argc, char **argv)
         return err;
     if (!json) {
         printf("among them %d gradients in double, %d adjoints, %d variants, "
-               "%d with halves, %d with gates\n",
+               "%d with halves, %d with gates, %d with gaps\n",
                test.n_gradients, test.n_adjoints, test.n_variants,
-               test.n_halves, test.n_gates);
+               test.n_halves, test.n_gates, test.n_gaps);
         printf("%d passed, %d failed, %d skipped\n", test.passed, test.failed,
                test.skipped);
     }

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LAM_ABI_VERSION 1u
+#define LAM_ABI_VERSION 2u
 
 #define LAM_MAX_RANK   6
 #define LAM_MAX_IN     16
@@ -93,6 +93,14 @@ static inline int64_t lam_elements(const struct lam_shape *shape)
 static inline int64_t lam_pitch(const struct lam_tensor *t)
 {
     return t->pitch ? t->pitch : t->shape.dim[1];
+}
+
+// Elements from one image to the next.
+static inline int64_t lam_step(const struct lam_tensor *t)
+{
+    const int64_t n = lam_elements(&t->shape) / t->shape.dim[0];
+
+    return t->pitch ? n / t->shape.dim[1] * t->pitch : n;
 }
 
 // What `real` is for a layer with this input: the type of its weights and aux.
@@ -337,8 +345,10 @@ struct lam_shapes {
     struct lam_shape aux[LAM_MAX_AUX];
     uint32_t backward_in;  // bit i: backward reads in[i]
     uint32_t backward_out; // bit i: backward reads out[i]
-    // bit i: in[i], out[i] and their gradients may have a pitch, in the layer's
-    // own callbacks and in variants that say so. `shape` is called without.
+    // bit i: in[i], out[i] and its gradient d_out[i] may have a pitch, in the
+    // layer's own callbacks and in variants that say so; d_in[i] has none. What
+    // the host fills, copies or multiplies must have none either. In kernels:
+    // pitched_plane of the prelude.
     uint32_t pitched_in, pitched_out;
     uint32_t flags;
     int64_t run_scratch, backward_scratch; // bytes

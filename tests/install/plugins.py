@@ -48,7 +48,7 @@ check("plugin list", "/soft.so soft 0.1: soft" in done.stdout and
       "/conv2d.so conv2d 0.1: conv2d" in done.stdout, done)
 done = run("lamina", "plugin", "check", built)
 check("checked although installed", done.returncode == 0, done)
-(tree.libdir / "lamina" / "1" / "soft.so").unlink()
+next(tree.libdir.glob("lamina/*/soft.so")).unlink()
 
 # One mistake each: file, what is there, what takes its place, what is found.
 mistakes = [
@@ -73,6 +73,10 @@ mistakes = [
     ("soft.c", '{.name = "width",', '{.name = "from",', "cannot be a parameter"),
     ("soft.c", "    .samples = soft_samples,\n", "", "no sample to run it with"),
     ("soft.c", "    .reference = soft_reference,\n", "", "no reference"),
+    ("soft.c", "shapes->n_out = 1;", "shapes->n_out = 1;\n"
+     "    shapes->pitched_in = 1;", "plain with gaps between images: "),
+    ("soft.c", "shapes->n_out = 1;", "shapes->n_out = 1;\n"
+     "    shapes->pitched_out = 1;", "written to between its images"),
     ("soft.c", '.name = "soft",\n    .summary', '.name = "relu",\n    .summary',
      "layer 'relu' is already there"),
     ("soft.c", "x / (1 + fabs", "x / (1.001 + fabs", "soft case 0"),

@@ -64,6 +64,11 @@ agrees("inspect", found, [
     (found["training_memory"]["joined"], "layers without work: %d have"),
     (found["training_memory"]["joined_gradients"], "output, %d their")],
      text)
+sums = root / "models/fcn.yaml"
+found_sums = document("inspect sums", "inspect", sums)
+agrees("inspect: sums", found_sums, [
+    (found_sums["training_memory"]["shared_gradients"], "a sum serves: %d")],
+    run("inspect", sums).stdout)
 check("inspect: layers add up", found["parameters"] == sum(
     row["parameters"] for row in found["layers"]) and
     found["layers"][0]["output"][0] == 2, found["layers"][0])
