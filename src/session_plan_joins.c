@@ -2,13 +2,25 @@
 // plan takes no more memory. What lies in another tensor keeps all of that
 // alive.
 #include "session_planner.h"
+#include "shape.h"
+
+static bool has_same_grads(const struct lam_planner *p, int i)
+{
+    const struct lam_node *node = &p->graph->nodes[i];
+
+    for (int k = 0; k < node->shapes.n_in; k++)
+        if (lam_shape_bytes(&node->in_shape[k]) !=
+            lam_shape_bytes(&node->shapes.out[0]))
+            return false;
+    return node->shapes.flags & LAM_SAME_GRADS &&
+           p->plan->nodes[i].runs_backward && !p->options->keep_all &&
+           p->options->joining != LAM_JOINING_NEVER;
+}
 
 static bool can_join(const struct lam_planner *p, int i, int kind)
 {
     return kind == LAM_JOIN_SAME
-               ? p->graph->nodes[i].shapes.flags & LAM_SAME_GRADS &&
-                     p->plan->nodes[i].runs_backward && !p->options->keep_all &&
-                     p->options->joining != LAM_JOINING_NEVER
+               ? has_same_grads(p, i)
                : lam_plan_can_join(p->graph, i, p->part_bytes);
 }
 
@@ -23,8 +35,6 @@ static int join(struct lam_planner *p, bool wanted)
     return n;
 }
 
-// Leaves out copies where that takes no more memory: what lies in another
-// tensor keeps all of that for as long. All of them, else one after another.
 bool lam_planner_lay_out_best(struct lam_planner *p)
 {
     const int64_t *total = &p->plan->memory.total;
