@@ -206,6 +206,11 @@ kernel void norm_statistics(const global real *parts, global real *moments,
         norm_move(&running_var[set], squares / (count - REAL(1.0)), keep);
 }
 
+// Of kernels that go over all chunks and look up their sets.
+#define CUT                                                                    \
+    const long size, const long K, const long chunks, const int per,           \
+        const int C, const int divisor, const int sets
+
 // What relu leaves of v, and of a gradient g where it gave y.
 #define RELU(T, v)    ((v) > (T)(REAL(0.0)) ? (v) : (T)(REAL(0.0)))
 #define GATE(T, g, y) ((y) > (T)(REAL(0.0)) ? (g) : (T)(REAL(0.0)))
@@ -219,9 +224,7 @@ kernel void norm_apply(const global stored *x, global stored *y,
                        const long mean_at,
                        const global real *spread, const long spread_at,
                        const global real *weight, const global real *bias,
-                       const long size, const long K, const long chunks,
-                       const int per, const int C, const int divisor,
-                       const int sets, const int is_variance,
+                       CUT, const int is_variance,
                        const real epsilon, const int has_relu)
 {
     const int lane = get_local_id(0);

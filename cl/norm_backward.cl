@@ -10,9 +10,7 @@ kernel void norm_sums(const global stored *restrict x,
                       const global real *restrict weight,
                       const global real *restrict bias,
                       global real *restrict parts, const long mine,
-                      const long size, const long K, const long chunks,
-                      const int per, const int C, const int divisor,
-                      const int sets, const int has_relu)
+                      CUT, const int has_relu)
 {
     local real shared[LANES];
     const int lane = get_local_id(0);
@@ -126,9 +124,7 @@ kernel void norm_gradient(const global stored *x, const global stored *dy,
                           const global real *parts,
                           const long behind, const global real *moments,
                           const global real *weight, const global real *bias,
-                          const long size, const long K, const long chunks,
-                          const int per, const int C, const int divisor,
-                          const int sets, const int has_relu)
+                          CUT, const int has_relu)
 {
     const int lane = get_local_id(0);
     const long first = get_group_id(0) * (long)per;

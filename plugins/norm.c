@@ -86,6 +86,12 @@ int norm_prepare(const struct lam_layer *layer, struct norm *n)
     return err;
 }
 
+// What kernels that go over all chunks and look up their sets want, CUT there.
+#define CUT_ARGS(n)                                                            \
+    LAM_ARG_LONG((n)->size), LAM_ARG_LONG((n)->K), LAM_ARG_LONG((n)->chunks),  \
+        LAM_ARG_INT((n)->per), LAM_ARG_INT((n)->C), LAM_ARG_INT((n)->divisor), \
+        LAM_ARG_INT((n)->sets)
+
 static int norm_launch(const struct lam_layer *layer, const struct norm *n,
                        struct lam_kernel *kernel, const struct lam_arg *args,
                        int n_args, int64_t groups)
@@ -164,13 +170,7 @@ int norm_apply(const struct lam_layer *layer, const struct norm *n,
         LAM_ARG_LONG(spread_at),
         LAM_ARG_TENSOR(terms->weight),
         LAM_ARG_TENSOR(terms->bias),
-        LAM_ARG_LONG(n->size),
-        LAM_ARG_LONG(n->K),
-        LAM_ARG_LONG(n->chunks),
-        LAM_ARG_INT(n->per),
-        LAM_ARG_INT(n->C),
-        LAM_ARG_INT(n->divisor),
-        LAM_ARG_INT(n->sets),
+        CUT_ARGS(n),
         LAM_ARG_INT(is_variance),
         LAM_ARG_REAL(terms->epsilon),
         LAM_ARG_INT(n->has_relu),
@@ -242,13 +242,7 @@ static int norm_input_gradient(const struct lam_layer *layer,
         LAM_ARG_TENSOR(&io->aux[0]),
         LAM_ARG_TENSOR(weight),
         LAM_ARG_TENSOR(bias),
-        LAM_ARG_LONG(n->size),
-        LAM_ARG_LONG(n->K),
-        LAM_ARG_LONG(n->chunks),
-        LAM_ARG_INT(n->per),
-        LAM_ARG_INT(n->C),
-        LAM_ARG_INT(n->divisor),
-        LAM_ARG_INT(n->sets),
+        CUT_ARGS(n),
         LAM_ARG_INT(n->has_relu),
     };
     int err = norm_share(layer, n, io);
@@ -273,13 +267,7 @@ int norm_backward(const struct lam_layer *layer, const struct norm *n,
         LAM_ARG_TENSOR(bias),
         LAM_ARG_TENSOR(&io->scratch),
         LAM_ARG_LONG(n->mine),
-        LAM_ARG_LONG(n->size),
-        LAM_ARG_LONG(n->K),
-        LAM_ARG_LONG(n->chunks),
-        LAM_ARG_INT(n->per),
-        LAM_ARG_INT(n->C),
-        LAM_ARG_INT(n->divisor),
-        LAM_ARG_INT(n->sets),
+        CUT_ARGS(n),
         LAM_ARG_INT(n->has_relu),
     };
     int err = norm_launch(layer, n, n->sums, args, 16, norm_groups(n));
