@@ -5,12 +5,17 @@
 #include "session_state.h"
 #include "shape.h"
 
+static size_t element_of(const struct lam_tensor *x)
+{
+    return lam_shape_bytes(&x->shape) / (size_t)lam_shape_elements(&x->shape);
+}
+
 // Images of a tensor to or from the host, where they lie one behind another;
 // one of both pointers is NULL.
 static int transfer(const struct lam_tensor *x, void *to, const void *from)
 {
     const int64_t n = lam_shape_elements(&x->shape);
-    const size_t element = lam_shape_bytes(&x->shape) / (size_t)n;
+    const size_t element = element_of(x);
     const size_t images = x->pitch ? (size_t)x->shape.dim[0] : 1;
     const size_t image = element * (size_t)n / images;
     const size_t step = x->pitch ? element * (size_t)lam_step(x) : 0;
@@ -119,7 +124,7 @@ static int gaps_of(struct lam_session *s, const struct lam_tensor *x,
 {
     const int64_t step = lam_step(x);
     const int64_t image = lam_shape_elements(&x->shape) / x->shape.dim[0];
-    const size_t element = x->shape.dtype == LAM_F64 ? 8 : 4;
+    const size_t element = element_of(x);
     void *gap = malloc((size_t)(step - image) * element);
     int err = gap ? LAM_OK : lam_fail(s->ctx, LAM_EMEMORY, "out of memory");
 

@@ -75,6 +75,13 @@ int64_t lam_planner_bytes(const struct lam_planner *p, int value, int64_t pitch)
                  : (int64_t)lam_shape_bytes(shape);
 }
 
+int lam_planner_host(const struct lam_planner *p, int tenant)
+{
+    const int host = p->plan->tenants[tenant].host;
+
+    return host < 0 ? tenant : host;
+}
+
 int lam_planner_part(struct lam_planner *p, int whole, int value,
                      int64_t offset, int64_t pitch, int first, int last)
 {
@@ -84,7 +91,7 @@ int lam_planner_part(struct lam_planner *p, int whole, int value,
 
     if (bytes < host.bytes) {
         part = lam_planner_tenant(p, bytes, first, last);
-        p->plan->tenants[part].host = host.host < 0 ? whole : host.host;
+        p->plan->tenants[part].host = lam_planner_host(p, whole);
         p->plan->tenants[part].offset = host.offset + offset;
         p->plan->tenants[part].pitch = pitch;
     }
@@ -340,6 +347,8 @@ static int prepare(struct lam_planner *p)
     }
     for (int i = 0; i < graph->n_nodes && !err; i++)
         find_workspace(p, i);
+    for (int i = 0; i < graph->n_values && !err; i++)
+        p->pitched[i] = lam_planner_pitched(p, i);
     return err;
 }
 

@@ -112,13 +112,6 @@ static int halves_until(const struct lam_planner *p, int i, int k)
                : -1;
 }
 
-static int whole_of(const struct lam_planner *p, int tenant)
-{
-    const int host = p->plan->tenants[tenant].host;
-
-    return host < 0 ? tenant : host;
-}
-
 static bool joins_backward(const struct lam_planner *p, int i)
 {
     const struct lam_node *node = &p->graph->nodes[i];
@@ -135,7 +128,7 @@ static bool joins_backward(const struct lam_planner *p, int i)
         if (!p->plan->nodes[i].wants[k])
             continue;
         // A part that is added to another one must not overlap it.
-        if (grad >= 0 && whole_of(p, grad) == whole_of(p, out))
+        if (grad >= 0 && lam_planner_host(p, grad) == lam_planner_host(p, out))
             return false;
         for (int m = 0; m < k; m++)
             if (node->in[m] == node->in[k])
@@ -186,13 +179,14 @@ static bool may_share(const struct lam_planner *p, int i, int k)
 // Which gradients of inputs need not be made, as that of the output serves: to
 // be added, or to be theirs from now on. Then it is that of several: one to
 // which another layer adds must be the last that is read, and is not shared
-// again.
-static void find_same(struct lam_planner *p, int i)
+// again. Returns whether there are any.
+static bool find_same(struct lam_planner *p, int i)
 {
     const struct lam_node *node = &p->graph->nodes[i];
     const int out = p->plan->grad[node->out[0]];
     const int now = lam_planner_backward_time(p, i);
     bool *same = p->plan->nodes[i].same, shares[LAM_MAX_IN] = {false};
+    bool found = false;
 
     for (int k = 0; k < node->shapes.n_in && out >= 0; k++) {
         const int grad = p->plan->grad[node->in[k]];
@@ -211,20 +205,14 @@ static void find_same(struct lam_planner *p, int i)
                     lam_planner_backward_time(p, next))
                 shares[k] = false;
     }
-    for (int k = 0; k < node->shapes.n_in; k++)
+    for (int k = 0; k < node->shapes.n_in; k++) {
         if (shares[k]) {
             same[k] = true;
             p->plan->grad[node->in[k]] = out;
             lam_planner_extend(p, out, now, last_reader(p, node->in[k]));
         }
-}
-
-static bool any(const bool *flags, int n)
-{
-    bool found = false;
-
-    for (int i = 0; i < n; i++)
-        found |= flags[i];
+        found |= same[k];
+    }
     return found;
 }
 
@@ -236,12 +224,13 @@ void lam_planner_backward(struct lam_planner *p, int i)
     struct lam_node_plan *np = &plan->nodes[i];
     const int now = lam_planner_backward_time(p, i);
     int64_t offset = 0, pitch = 0;
+    bool has_same;
 
     np->joins_backward = joins_backward(p, i);
     if (np->joins_backward)
         pitch = lam_plan_pitch(graph, i,
                                plan->tenants[plan->grad[node->out[0]]].pitch);
-    find_same(p, i);
+    has_same = find_same(p, i);
     for (int k = 0; k < node->shapes.n_in; k++)
         if (lam_planner_reads_back(p, i, k))
             np->wide_in[k] = lam_planner_wide(p, node->in[k], now);
@@ -273,8 +262,7 @@ void lam_planner_backward(struct lam_planner *p, int i)
         }
         // What others are to have from d_out must not go through a relu there.
         if (k == 0 && node->shapes.flags & LAM_BACKWARD_INPLACE &&
-            !p->options->keep_all &&
-            !(is_gated(np, 0) && any(np->same, node->shapes.n_in)))
+            !p->options->keep_all && !(is_gated(np, 0) && has_same))
             source = plan->grad[node->out[0]];
         if (np->joins_backward) {
             *made = lam_planner_part(p, plan->grad[node->out[0]], value, at,

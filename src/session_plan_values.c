@@ -160,8 +160,6 @@ static void plan_joined(struct lam_planner *p)
     const struct lam_graph *graph = p->graph;
     struct lam_session_plan *plan = p->plan;
 
-    for (int i = 0; i < graph->n_values; i++)
-        p->pitched[i] = lam_planner_pitched(p, i);
     lam_plan_joins(graph, p->last, p->pitched, p->joins[LAM_JOIN_VALUES],
                    p->places);
     for (int i = graph->n_values - 1; i >= 0; i--) {

@@ -34,6 +34,8 @@ int64_t lam_planner_bytes(const struct lam_planner *p, int value,
 // Adds a tenant that is alive from first to last; -1 for no bytes.
 int lam_planner_tenant(struct lam_planner *p, int64_t bytes, int first,
                        int last);
+// The tenant that has the room of this one: itself, if it is no part.
+int lam_planner_host(const struct lam_planner *p, int tenant);
 // Of a value or its gradient, a part of another tenant or that itself where it
 // is as large; offset: from the start of each image.
 int lam_planner_part(struct lam_planner *p, int whole, int value,

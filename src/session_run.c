@@ -298,18 +298,19 @@ static int backward_node(struct lam_session *s, int i, bool first)
         if (d_weight[k].buffer != t->d_weight[k].buffer)
             err = lam_session_add(s, &t->d_weight[k], &d_weight[k], 1.0);
     for (int k = 0; k < io.n_in && !err; k++) {
-        struct lam_tensor sum = {.shape = t->d_in[k].shape};
+        const int value = node->in[k];
 
         if (np->core_gates[k])
             err = gate(s, &t->d_in[k], &t->kept[k]);
         // Too large for a half stays infinite, so that the step can tell.
         if (!err && np->first_grad[k] >= 0)
-            err = narrow(s, s->plan->grad_half[node->in[k]], &t->d_in[k],
-                         INFINITY);
-        if (err || np->sum[k] < 0)
-            continue;
-        lam_session_bind(s, s->plan->grad[node->in[k]], &sum);
-        err = lam_session_add(s, &sum, &t->d_in[k], 1.0);
+            err = narrow(s, s->plan->grad_half[value], &t->d_in[k], INFINITY);
+        if (!err && np->sum[k] >= 0) {
+            const struct lam_tensor sum =
+                lam_session_tensor(s, value, s->plan->grad[value]);
+
+            err = lam_session_add(s, &sum, &t->d_in[k], 1.0);
+        }
     }
     if (err)
         lam_fail(s->ctx, err, "%s: its backward run failed", node->name);
